@@ -1,0 +1,18 @@
+# Recipes for developers; `just --list` shows them.
+
+# Build the binary.
+build:
+    go build -o realm ./cmd/realm
+
+# Install what tests need, then check and test everything.
+test:
+    ./e2e/test
+
+# The conformance suite on every device of this machine.
+conformance:
+    REALM_REQUIRE_GPU=1 go test -run Conformance -v ./engine/device/...
+
+# A synthetic 134 M model, and its speed.
+bench device="auto":
+    go run ./e2e/bench/synth -o /tmp/realm-134m.gguf
+    go run ./cmd/realm bench -m /tmp/realm-134m.gguf --device {{device}}
