@@ -1,0 +1,377 @@
+package device
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+)
+
+// maxWidth bounds the elements of a row of a buffer, so that sizes in bytes
+// can be counted. It is some sixty times the largest vocabulary there is.
+const maxWidth = 1 << 24
+
+// maxTable bounds the entries of a step's block tables together.
+const maxTable = 1 << 24
+
+// Check reports the first thing in a program that no device can run: every
+// backend calls it first in Compile, with the MaxRows of its [Info]. What it
+// returns wraps [ErrProgram] and names the program, the operation by its index
+// and type, the field, and what it had to be.
+//
+// The rules that the comments of program.go leave open:
+//
+//   - The width of a view is a multiple of 4, except that the outputs of a
+//     matrix need not be: MatMul.Out and TopK.Logits may end inside the last
+//     four elements of their buffer. What is behind the end is not defined.
+//   - All views of an operation are of rows or all are of outputs, save those
+//     of Gather. Embed, Rope and Attention take rows, TopK outputs.
+//   - What an operation reads, one before it has written.
+//   - What an operation writes overlaps what it reads only where its comment
+//     says that they may be the same view, and then they are exactly the same.
+func (p *Program) Check(maxRows int) error {
+	c := checker{program: p, op: -1, written: make([]bool, len(p.Buffers))}
+	c.header(maxRows)
+	for i, op := range p.Ops {
+		if c.err != nil {
+			break
+		}
+		c.op = i
+		c.operation(op)
+	}
+	return c.err
+}
+
+// checker keeps the first error it finds; checks after it change nothing.
+type checker struct {
+	program *Program
+	op      int    // index of the operation looked at, or -1
+	written []bool // by buffer: an operation wrote to it
+	topK    bool   // the operations so far have a TopK,
+	sample  bool   // and a Sample
+	err     error
+}
+
+// fail records that a field is not what it has to be.
+func (c *checker) fail(field, format string, args ...any) {
+	if c.err != nil {
+		return
+	}
+	what := field + ": " + fmt.Sprintf(format, args...)
+	if c.op < 0 {
+		c.err = fmt.Errorf("device: program %q: %s: %w", c.program.Name, what, ErrProgram)
+		return
+	}
+	c.err = fmt.Errorf("device: program %q: op %d %s: %s: %w", c.program.Name, c.op, opName(c.program.Ops[c.op]), what, ErrProgram)
+}
+
+// opName returns the type of an operation as Go code names it: "MatMul".
+func opName(op Op) string {
+	t := reflect.TypeOf(op)
+	if t == nil {
+		return "nil"
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Name()
+}
+
+// between checks lowest <= v <= highest.
+func (c *checker) between(field string, v, lowest, highest int) {
+	if v < lowest || v > highest {
+		c.fail(field, "%d is not in %d to %d", v, lowest, highest)
+	}
+}
+
+// equal checks that v is what something else in the program says.
+func (c *checker) equal(field string, v, want int, why string) {
+	if v != want {
+		c.fail(field, "%d, but %s is %d", v, why, want)
+	}
+}
+
+// finite checks that v is a number of at least lowest.
+func (c *checker) finite(field string, v float32, lowest float64) {
+	if x := float64(v); math.IsNaN(x) || math.IsInf(x, 0) || x < lowest {
+		c.fail(field, "%v is not a finite number from %v up", v, lowest)
+	}
+}
+
+func (c *checker) header(maxRows int) {
+	p := c.program
+	c.between("Rows", p.Rows, 1, maxRows)
+	if p.Rows&(p.Rows-1) != 0 {
+		c.fail("Rows", "%d is not a power of two", p.Rows)
+	}
+	c.between("Outputs", p.Outputs, 0, p.Rows)
+	if p.Cache != nil {
+		c.between("Sequences", p.Sequences, 1, maxTable)
+		c.between("Pages", p.Pages, 1, maxTable/max(1, p.Sequences))
+	}
+	for i, b := range p.Buffers {
+		if b.Width < 4 || b.Width > maxWidth || b.Width%4 != 0 {
+			c.fail(fmt.Sprintf("Buffers[%d].Width", i), "%d is not a multiple of 4 in 4 to %d", b.Width, maxWidth)
+		}
+		if b.Outputs && p.Outputs == 0 {
+			c.fail(fmt.Sprintf("Buffers[%d]", i), "has a row for each output, but Outputs is 0")
+		}
+	}
+}
+
+func (c *checker) operation(op Op) {
+	switch o := op.(type) {
+	case *Embed:
+		c.rows("Out", o.Out)
+		c.columns("Table", o.Table, o.Out.Width, "Out.Width")
+		c.finite("Scale", o.Scale, math.Inf(-1))
+	case *RMSNorm:
+		c.norm(o)
+	case *MatMul:
+		c.ragged("Out", o.Out)
+		c.aligned("X", o.X)
+		c.alike("X", o.X, o.Out)
+		c.apart("Out", o.Out, "X", o.X)
+		c.columns("Weight", o.Weight, o.X.Width, "X.Width")
+		if c.err == nil {
+			rows, _ := o.Weight.Shape()
+			c.equal("Out.Width", o.Out.Width, rows, "the rows of Weight")
+		}
+		if o.Bias != nil {
+			c.vector("Bias", o.Bias, o.Out.Width, "Out.Width")
+		}
+	case *Rope:
+		c.rope(o)
+	case *Attention:
+		c.attention(o)
+	case *GLU:
+		c.aligned("Out", o.Out)
+		c.elementwise("Gate", o.Gate, o.Out)
+		c.apart("Out", o.Out, "Gate", o.Gate)
+		if o.Up != nil {
+			c.elementwise("Up", *o.Up, o.Out)
+			c.apart("Out", o.Out, "Up", *o.Up)
+		}
+		c.between("Activation", int(o.Activation), int(SiLU), int(GELU))
+	case *Add:
+		c.aligned("Out", o.Out)
+		c.elementwise("X", o.X, o.Out)
+		c.elementwise("Y", o.Y, o.Out)
+		c.sameOrApart("Out", o.Out, "X", o.X)
+		c.sameOrApart("Out", o.Out, "Y", o.Y)
+	case *Gather:
+		c.outputs("Out", o.Out)
+		c.rows("X", o.X)
+		c.equal("X.Width", o.X.Width, o.Out.Width, "Out.Width")
+	case *TopK:
+		c.ragged("Logits", o.Logits)
+		if c.err == nil && !c.program.Buffers[o.Logits.Buffer].Outputs {
+			c.fail("Logits", "is of rows, not of outputs")
+		}
+		c.between("K", o.K, 1, min(MaxTopK, o.Logits.Width))
+		if c.topK {
+			c.fail("Ops", "a program has at most one TopK")
+		}
+		c.topK = true
+	case *Sample:
+		if !c.topK {
+			c.fail("Ops", "Sample comes before TopK")
+		}
+		if c.sample {
+			c.fail("Ops", "a program has at most one Sample")
+		}
+		c.sample = true
+	default:
+		c.fail("Ops", "not an operation of package device")
+	}
+	if c.err == nil {
+		c.flow(op)
+	}
+}
+
+// flow follows what has been written through an operation whose views are
+// known to be good.
+func (c *checker) flow(op Op) {
+	reads, writes := op.Views()
+	for _, v := range reads {
+		if !c.written[v.Buffer] {
+			c.fail("Ops", "reads buffer %d, which no operation before it wrote", v.Buffer)
+		}
+	}
+	for _, v := range writes {
+		c.written[v.Buffer] = true
+	}
+}
+
+func (c *checker) norm(o *RMSNorm) {
+	c.aligned("Out", o.Out)
+	c.elementwise("X", o.X, o.Out)
+	c.sameOrApart("Out", o.Out, "X", o.X)
+	if o.Residual != nil {
+		c.elementwise("Residual", *o.Residual, o.Out)
+		c.apart("Out", o.Out, "Residual", *o.Residual)
+		c.apart("X", o.X, "Residual", *o.Residual)
+	}
+	c.between("Groups", o.Groups, 0, maxWidth)
+	if c.err != nil {
+		return
+	}
+	groups := max(o.Groups, 1)
+	if o.X.Width%(4*groups) != 0 {
+		c.fail("Groups", "%d groups do not divide X.Width %d into multiples of 4", groups, o.X.Width)
+	}
+	c.vector("Weight", o.Weight, o.X.Width/groups, "X.Width/Groups")
+	c.finite("Epsilon", o.Epsilon, 0)
+}
+
+func (c *checker) rope(o *Rope) {
+	c.heads(o.Layer, o.HeadCount, o.HeadCountKV, o.HeadDim)
+	c.headsOf("Query", o.Query, o.HeadCount, o.HeadDim)
+	c.headsOf("Key", o.Key, o.HeadCountKV, o.HeadDim)
+	c.headsOf("Value", o.Value, o.HeadCountKV, o.HeadDim)
+	c.apart("Query", o.Query, "Key", o.Key)
+	c.apart("Query", o.Query, "Value", o.Value)
+	c.apart("Key", o.Key, "Value", o.Value)
+	c.between("Mode", int(o.Mode), int(RopeNormal), int(RopeNeoX))
+	c.between("Dimensions", o.Dimensions, 0, o.HeadDim)
+	if o.Dimensions%2 != 0 {
+		c.fail("Dimensions", "%d is odd", o.Dimensions)
+	}
+	if o.Dimensions == 0 {
+		if o.Table != nil {
+			c.fail("Table", "is given, but Dimensions is 0")
+		}
+		return
+	}
+	if c.weights("Table", o.Table); c.err != nil {
+		return
+	}
+	rows, columns := o.Table.Shape()
+	c.equal("the rows of Table", rows, 1, "the rows of a vector")
+	if columns == 0 || columns%o.Dimensions != 0 {
+		c.fail("Table", "%d elements are not some positions of Dimensions %d", columns, o.Dimensions)
+	}
+}
+
+func (c *checker) attention(o *Attention) {
+	c.heads(o.Layer, o.HeadCount, o.HeadCountKV, o.HeadDim)
+	c.headsOf("Out", o.Out, o.HeadCount, o.HeadDim)
+	c.headsOf("Query", o.Query, o.HeadCount, o.HeadDim)
+	c.apart("Out", o.Out, "Query", o.Query)
+	c.finite("Scale", o.Scale, math.Inf(-1))
+	c.finite("SoftCap", o.SoftCap, 0)
+	c.between("Window", o.Window, 0, math.MaxInt32)
+}
+
+// heads checks what Rope and Attention share against the cache.
+func (c *checker) heads(layer, headCount, headCountKV, headDim int) {
+	if c.program.Cache == nil {
+		c.fail("Cache", "the program has none")
+		return
+	}
+	spec := c.program.Cache.Spec()
+	c.between("Layer", layer, 0, spec.Layers-1)
+	c.equal("HeadDim", headDim, spec.HeadDim, "that of the cache")
+	c.equal("HeadCountKV", headCountKV, spec.HeadCountKV, "that of the cache")
+	c.between("HeadCount", headCount, 1, maxWidth)
+	if headCountKV < 1 || headCount%headCountKV != 0 {
+		c.fail("HeadCount", "%d is not a multiple of HeadCountKV %d", headCount, headCountKV)
+	}
+	if headDim < 4 || headDim%4 != 0 {
+		c.fail("HeadDim", "%d is not a multiple of 4 from 4 up", headDim)
+	}
+}
+
+func (c *checker) headsOf(field string, v View, count, dim int) {
+	c.rows(field, v)
+	c.equal(field+".Width", v.Width, count*dim, "heads * HeadDim")
+}
+
+// view checks that v is inside its buffer and starts at a multiple of 4.
+func (c *checker) view(field string, v View) {
+	if v.Buffer < 0 || int(v.Buffer) >= len(c.program.Buffers) {
+		c.fail(field+".Buffer", "%d is not in 0 to %d", v.Buffer, len(c.program.Buffers)-1)
+		return
+	}
+	width := c.program.Buffers[v.Buffer].Width
+	c.between(field+".Offset", v.Offset, 0, width-1)
+	c.between(field+".Width", v.Width, 1, width-v.Offset)
+	if v.Offset%4 != 0 {
+		c.fail(field+".Offset", "%d is not a multiple of 4", v.Offset)
+	}
+}
+
+// aligned checks a view whose width is a multiple of 4.
+func (c *checker) aligned(field string, v View) {
+	c.view(field, v)
+	if v.Width%4 != 0 {
+		c.fail(field+".Width", "%d is not a multiple of 4", v.Width)
+	}
+}
+
+// ragged checks a view that may end inside the last four elements of a row.
+func (c *checker) ragged(field string, v View) {
+	c.view(field, v)
+	if c.err == nil && v.Width%4 != 0 && v.Offset+v.Width <= c.program.Buffers[v.Buffer].Width-4 {
+		c.fail(field+".Width", "%d is not a multiple of 4 and does not end its buffer", v.Width)
+	}
+}
+
+func (c *checker) rows(field string, v View) {
+	c.aligned(field, v)
+	if c.err == nil && c.program.Buffers[v.Buffer].Outputs {
+		c.fail(field, "is of outputs, not of rows")
+	}
+}
+
+func (c *checker) outputs(field string, v View) {
+	c.aligned(field, v)
+	if c.err == nil && !c.program.Buffers[v.Buffer].Outputs {
+		c.fail(field, "is of rows, not of outputs")
+	}
+}
+
+// alike checks that v is of rows or of outputs as Out is.
+func (c *checker) alike(field string, v, out View) {
+	if c.err == nil && c.program.Buffers[v.Buffer].Outputs != c.program.Buffers[out.Buffer].Outputs {
+		c.fail(field, "one of %s and Out is of rows, the other of outputs", field)
+	}
+}
+
+// elementwise checks an operand of the same shape as Out.
+func (c *checker) elementwise(field string, v, out View) {
+	c.aligned(field, v)
+	c.alike(field, v, out)
+	c.equal(field+".Width", v.Width, out.Width, "Out.Width")
+}
+
+func (c *checker) apart(field string, v View, other string, w View) {
+	if v.Buffer == w.Buffer && v.Offset < w.Offset+w.Width && w.Offset < v.Offset+v.Width {
+		c.fail(field, "overlaps %s", other)
+	}
+}
+
+func (c *checker) sameOrApart(field string, v View, other string, w View) {
+	if v != w {
+		c.apart(field, v, other, w)
+	}
+}
+
+func (c *checker) weights(field string, w Weights) {
+	if w == nil {
+		c.fail(field, "is nil")
+	}
+}
+
+func (c *checker) columns(field string, w Weights, want int, why string) {
+	if c.weights(field, w); c.err == nil {
+		_, columns := w.Shape()
+		c.equal("the columns of "+field, columns, want, why)
+	}
+}
+
+func (c *checker) vector(field string, w Weights, want int, why string) {
+	if c.columns(field, w, want, why); c.err == nil {
+		rows, _ := w.Shape()
+		c.equal("the rows of "+field, rows, 1, "the rows of a vector")
+	}
+}

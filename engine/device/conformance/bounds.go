@@ -1,0 +1,55 @@
+package conformance
+
+import "math"
+
+// The bounds. A float32 has a relative error of up to u = 2^-24 for each
+// operation; what an operation may show follows from how many of them stand
+// between its inputs and a result, and from how exact WGSL says its functions
+// are (https://www.w3.org/TR/WGSL/#floating-point-accuracy).
+const (
+	// boundExact is of copies, and of sums of two: IEEE 754 leaves no choice.
+	boundExact = 0
+	// boundRounded is of results a few roundings away from the inputs, an
+	// inverse square root of 2 units in the last place among them: some (8u)²,
+	// with room for flushed subnormals.
+	boundRounded = 1e-12
+	// boundSum is of sums of up to 1280 products in any order. Errors walk at
+	// random, to an NMSE of 1e-13 or so in one chain; where a format's offset
+	// is subtracted from the sum at its end, as offset * sum(x), what cancels
+	// makes that up to 7e-11. Partial sums do better.
+	boundSum = 1e-10
+	// boundLong is of sums of up to 4360 products.
+	boundLong = 1e-9
+	// boundFunction is of exponentials, tanh and erf: WGSL gives exp 3 + 2|x|
+	// units in the last place, tanh no bound of its own, and the usual
+	// polynomials of erf are good to 1.5e-7.
+	boundFunction = 1e-10
+	// boundF16 is of attention over keys and values that were rounded to
+	// float16, to the nearest or towards zero: up to 2^-10 for each value
+	// (mean square 1.6e-7 where truncated, 4e-8 where not), and through the
+	// scores as much again.
+	boundF16 = 1e-6
+	// boundBlock is of whole blocks in float32 throughout: the sums of some ten
+	// products and normalisations in a row.
+	boundBlock = 1e-9
+)
+
+// deviation accumulates an NMSE.
+type deviation struct{ errors, squares float64 }
+
+func (d *deviation) add(got float32, want float64) {
+	e := float64(got) - want
+	d.errors += e * e
+	d.squares += want * want
+}
+
+// nmse returns sum (a-b)² / sum b². Where b is all zeros, a has to be.
+func (d *deviation) nmse() float64 {
+	switch {
+	case d.errors == 0:
+		return 0
+	case d.squares == 0:
+		return math.Inf(1)
+	}
+	return d.errors / d.squares
+}

@@ -1,0 +1,98 @@
+package conformance
+
+import (
+	"fmt"
+
+	"github.com/realm-webgpu/realm/engine/device"
+)
+
+func elementwiseCases(Size) []Case {
+	return []Case{
+		{Name: "glu", Op: "glu", run: gatedUnits},
+		{Name: "add", Op: "add", run: sums},
+		{Name: "gather", Op: "gather", run: gathers},
+	}
+}
+
+// gatedUnits tries every activation, gated and alone, on gates where it bends,
+// where exp and tanh leave float32, and around zero.
+func gatedUnits(l *lab) {
+	const columns = 2*172 + 8
+	gates := [...]func(v float64) float64{
+		func(v float64) float64 { return 2 * v },
+		func(v float64) float64 { return 100 * v },
+		func(v float64) float64 { return 1e4 * v }, // whose cube is 1e12
+		func(v float64) float64 { return 1e-5 * v },
+		func(v float64) float64 { return 0 },
+	}
+	value := normal("glu", 1)
+	inputs := l.inputs(4*len(gates), columns, func(row, column int) float64 { return gates[row/4](value(row, column)) })
+	ups := l.inputs(4*len(gates), columns, normal("up", 1))
+	for _, rows := range []int{1, 4} {
+		p := l.probe("glu", rows, nil)
+		x, y := p.embed(inputs), p.embed(ups)
+		for _, a := range []device.Activation{device.SiLU, device.GELUTanh, device.GELU} {
+			for _, width := range []int{4, 172} {
+				name := fmt.Sprintf("activation %d width %d", a, width)
+				up := y.Slice(8, width)
+				gate := x.Slice(width, width)
+				out := p.NewBuffer(width+4).Slice(4, width)
+				p.Add(&device.GLU{Out: out, Gate: gate, Up: &up, Activation: a})
+				p.watch(name+" gated", out, boundFunction)
+				out = p.NewBuffer(width)
+				p.Add(&device.GLU{Out: out, Gate: gate, Activation: a})
+				p.watch(name, out, boundFunction)
+				gathered := p.gathered(up)
+				out = p.NewOutput(width)
+				p.Add(&device.GLU{Out: out, Gate: p.gathered(gate), Up: &gathered, Activation: a})
+				p.watch(name+" of outputs", out, boundFunction)
+			}
+		}
+		p.compile()
+		for i := range gates {
+			p.step(stepOf(count(4*i, rows)...))
+		}
+	}
+}
+
+// sums adds views, in place of either and apart.
+func sums(l *lab) {
+	const columns = 300
+	a, b := l.inputs(8, columns, normal("a", 1)), l.inputs(8, columns, normal("b", 1))
+	p := l.probe("add", 4, nil)
+	x, y := p.embed(a), p.embed(b)
+	for _, width := range []int{4, 100, 256} {
+		name := fmt.Sprintf("width %d", width)
+		v, w := x.Slice(4, width), y.Slice(12, width)
+		out := p.NewBuffer(width+4).Slice(4, width)
+		p.Add(&device.Add{Out: out, X: v, Y: w})
+		p.watch(name, out, boundRounded)
+		inX, inY := p.embed(a).Slice(8, width), p.embed(a).Slice(16, width)
+		p.Add(&device.Add{Out: inX, X: inX, Y: w}, &device.Add{Out: inY, X: v, Y: inY})
+		p.watch(name+" in X", inX, boundRounded)
+		p.watch(name+" in Y", inY, boundRounded)
+		p.Add(&device.Add{Out: inX, X: inX, Y: inX})
+		p.watch(name+" doubled", inX, boundRounded)
+		out = p.NewOutput(width)
+		p.Add(&device.Add{Out: out, X: p.gathered(v), Y: p.gathered(w)})
+		p.watch(name+" of outputs", out, boundRounded)
+	}
+	p.compile()
+	p.step(stepOf(3))
+	p.step(stepOf(7, 0, 5))
+}
+
+// gathers asks for some rows of a step: none, one, the last, all, in another
+// order, and one of them twice.
+func gathers(l *lab) {
+	p := l.probe("gather", 8, nil)
+	x := p.embed(l.inputs(64, 72, normal("gather", 1)))
+	p.watch("rows", x, boundExact)
+	p.watch("columns", x.Slice(8, 60), boundExact)
+	p.compile()
+	for _, outputs := range [][]int32{{0, 1, 2, 3, 4, 5, 6}, {}, {6}, {4, 1, 6, 0}, {3, 3, 5}, {0}} {
+		s := stepOf(9, 8, 7, 6, 63, 62, 1)
+		s.Outputs = outputs
+		p.step(s)
+	}
+}

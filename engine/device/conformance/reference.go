@@ -1,0 +1,225 @@
+package conformance
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/realm-webgpu/realm/engine/device"
+)
+
+// reference interprets programs in float64. Weights and caches are known to it
+// by the device's own objects.
+type reference struct {
+	weights map[device.Weights]*tensor
+	caches  map[device.Cache]*store
+}
+
+// tensor is a matrix [rows, columns] with the exact values that it was uploaded
+// with.
+type tensor struct {
+	rows, columns int
+	values        []float32
+}
+
+func (t *tensor) row(i int) []float32 { return t.values[i*t.columns : (i+1)*t.columns] }
+
+// outcome is what a step leaves behind: all buffers, and the result. What is
+// not defined is NaN.
+type outcome struct {
+	buffers []grid
+	logits  *device.View // of TopK
+	result  device.Result
+}
+
+// grid is a buffer [rows, width].
+type grid struct {
+	width  int
+	values []float64
+}
+
+func (o *outcome) row(v device.View, i int) []float64 {
+	g := o.buffers[v.Buffer]
+	start := i*g.width + v.Offset
+	return g.values[start : start+v.Width]
+}
+
+// pass is one step of one program.
+type pass struct {
+	*reference
+	program *device.Program
+	step    *device.Step
+	*outcome
+}
+
+// run computes a step. It fails where the suite itself is wrong: weights it did
+// not make, or an operation it does not know.
+func (r *reference) run(p *device.Program, s *device.Step) (*outcome, error) {
+	o := &outcome{buffers: make([]grid, len(p.Buffers))}
+	for i, b := range p.Buffers {
+		rows := len(s.Tokens)
+		if b.Outputs {
+			rows = len(s.Outputs)
+		}
+		values := make([]float64, rows*b.Width)
+		for j := range values {
+			values[j] = math.NaN()
+		}
+		o.buffers[i] = grid{b.Width, values}
+	}
+	x := &pass{r, p, s, o}
+	for i, op := range p.Ops {
+		if err := x.operation(op); err != nil {
+			return nil, fmt.Errorf("reference: program %q: op %d: %w", p.Name, i, err)
+		}
+	}
+	if o.logits != nil {
+		r.caches[p.Cache].choose(o.result.Chosen)
+	}
+	return o, nil
+}
+
+func (x *pass) operation(op device.Op) error {
+	switch o := op.(type) {
+	case *device.Embed:
+		return x.embed(o)
+	case *device.RMSNorm:
+		return x.norm(o)
+	case *device.MatMul:
+		return x.matmul(o)
+	case *device.Rope:
+		return x.rope(o)
+	case *device.Attention:
+		return x.attention(o)
+	case *device.GLU:
+		x.glu(o)
+	case *device.Add:
+		for i := range x.rows(o.Out) {
+			out, a, b := x.row(o.Out, i), x.row(o.X, i), x.row(o.Y, i)
+			for j := range out {
+				out[j] = a[j] + b[j]
+			}
+		}
+	case *device.Gather:
+		for i, row := range x.step.Outputs {
+			copy(x.row(o.Out, i), x.row(o.X, int(row)))
+		}
+	case *device.TopK:
+		x.topK(o)
+	case *device.Sample:
+		x.sample()
+	default:
+		return fmt.Errorf("%T is not known", op)
+	}
+	return nil
+}
+
+// rows returns how many rows a view has in this step.
+func (x *pass) rows(v device.View) int {
+	g := x.buffers[v.Buffer]
+	return len(g.values) / g.width
+}
+
+func (x *pass) tensor(w device.Weights) (*tensor, error) {
+	if t := x.weights[w]; t != nil {
+		return t, nil
+	}
+	return nil, fmt.Errorf("weights %v were not made by this case", w)
+}
+
+func (x *pass) embed(o *device.Embed) error {
+	table, err := x.tensor(o.Table)
+	if err != nil {
+		return err
+	}
+	scale := float64(o.Scale)
+	if scale == 0 {
+		scale = 1
+	}
+	for i, token := range x.step.Tokens {
+		if token < 0 {
+			token = x.caches[x.program.Cache].chosen[-1-token]
+		}
+		out := x.row(o.Out, i)
+		for j, v := range table.row(int(token)) {
+			out[j] = scale * float64(v)
+		}
+	}
+	return nil
+}
+
+func (x *pass) norm(o *device.RMSNorm) error {
+	weight, err := x.tensor(o.Weight)
+	if err != nil {
+		return err
+	}
+	for i := range x.rows(o.X) {
+		in, out := x.row(o.X, i), x.row(o.Out, i)
+		if o.Residual != nil {
+			for j, v := range x.row(*o.Residual, i) {
+				in[j] += v
+			}
+		}
+		n := weight.columns
+		for at := 0; at < len(in); at += n {
+			sum := 0.0
+			for _, v := range in[at : at+n] {
+				sum += v * v
+			}
+			inverse := 1 / math.Sqrt(sum/float64(n)+float64(o.Epsilon))
+			for j, w := range weight.values {
+				out[at+j] = in[at+j] * inverse * float64(w)
+			}
+		}
+	}
+	return nil
+}
+
+func (x *pass) matmul(o *device.MatMul) error {
+	weight, err := x.tensor(o.Weight)
+	if err != nil {
+		return err
+	}
+	bias := &tensor{values: make([]float32, weight.rows)}
+	if o.Bias != nil {
+		if bias, err = x.tensor(o.Bias); err != nil {
+			return err
+		}
+	}
+	for i := range x.rows(o.X) {
+		in, out := x.row(o.X, i), x.row(o.Out, i)
+		for j := range out {
+			sum := 0.0
+			for k, w := range weight.row(j) {
+				sum += in[k] * float64(w)
+			}
+			out[j] = sum + float64(bias.values[j])
+		}
+	}
+	return nil
+}
+
+func (x *pass) glu(o *device.GLU) {
+	for i := range x.rows(o.Out) {
+		out, gate := x.row(o.Out, i), x.row(o.Gate, i)
+		for j, g := range gate {
+			out[j] = activate(o.Activation, g)
+		}
+		if o.Up != nil {
+			for j, up := range x.row(*o.Up, i) {
+				out[j] *= up
+			}
+		}
+	}
+}
+
+func activate(a device.Activation, x float64) float64 {
+	switch a {
+	case device.SiLU:
+		return x / (1 + math.Exp(-x))
+	case device.GELUTanh: // Hendrycks and Gimpel 2016
+		return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
+	case device.GELU: // 1 + erf(z) = erfc(-z), without the cancellation
+		return 0.5 * x * math.Erfc(-x/math.Sqrt2)
+	}
+	return math.NaN()
+}

@@ -1,0 +1,134 @@
+package cpu
+
+import (
+	"fmt"
+
+	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/shaders/quant"
+)
+
+// kernel is an operation that is ready to run on the rows of a step.
+type kernel interface{ run(s *step) }
+
+// base is what kernels that spread over the pool have in common: they embed it,
+// and keep the step they are at for their workers.
+type base struct {
+	pool  *pool
+	lanes []lane
+	step  *step
+}
+
+// kernel makes the kernel of an operation that Check found good.
+func (e *executable) kernel(op device.Op) (kernel, error) {
+	b := base{pool: e.device.pool, lanes: e.lanes}
+	switch o := op.(type) {
+	case *device.Embed:
+		table, err := e.matrix("Table", o.Table)
+		k := &embed{base: b, out: e.block(o.Out), table: table, cache: e.cache, scale: o.Scale}
+		return k, err
+	case *device.RMSNorm:
+		weight, err := e.vector("Weight", o.Weight)
+		k := &norm{base: b, out: e.block(o.Out), x: e.block(o.X), weight: weight, epsilon: float64(o.Epsilon)}
+		if o.Residual != nil {
+			k.residual = e.block(*o.Residual)
+		}
+		return k, err
+	case *device.MatMul:
+		weight, err := e.matrix("Weight", o.Weight)
+		k := &matMul{base: b, out: e.block(o.Out), x: e.block(o.X), weight: weight}
+		if o.Bias != nil && err == nil {
+			k.bias, err = e.vector("Bias", o.Bias)
+		}
+		return k, err
+	case *device.Rope:
+		k := &rope{base: b, op: *o, cache: e.cache}
+		k.query, k.key, k.value = e.block(o.Query), e.block(o.Key), e.block(o.Value)
+		var err error
+		if o.Dimensions > 0 {
+			k.table, err = e.vector("Table", o.Table)
+		}
+		return k, err
+	case *device.Attention:
+		return &attention{base: b, op: *o, out: e.block(o.Out), query: e.block(o.Query), cache: e.cache}, nil
+	case *device.GLU:
+		k := &glu{base: b, out: e.block(o.Out), gate: e.block(o.Gate), activation: o.Activation}
+		if o.Up != nil {
+			k.up = e.block(*o.Up)
+		}
+		return k, nil
+	case *device.Add:
+		return &add{base: b, out: e.block(o.Out), x: e.block(o.X), y: e.block(o.Y)}, nil
+	case *device.Gather:
+		return &gather{base: b, out: e.block(o.Out), x: e.block(o.X)}, nil
+	case *device.TopK:
+		return &topK{base: b, logits: e.block(o.Logits), k: o.K}, nil
+	case *device.Sample:
+		return e.newSampler(), nil
+	}
+	return nil, fmt.Errorf("%T: %w", op, device.ErrUnsupported)
+}
+
+func (e *executable) matrix(field string, w device.Weights) (*weights, error) {
+	own, err := e.own(field, w)
+	if err == nil && own.rowBytes == 0 {
+		return nil, fmt.Errorf("%s: a vector where a matrix has to be: %w", field, device.ErrProgram)
+	}
+	return own, err
+}
+
+func (e *executable) vector(field string, w device.Weights) (*weights, error) {
+	own, err := e.own(field, w)
+	if err == nil && own.rowBytes > 0 {
+		return nil, fmt.Errorf("%s: a matrix where a vector has to be: %w", field, device.ErrProgram)
+	}
+	return own, err
+}
+
+func (e *executable) own(field string, w device.Weights) (*weights, error) {
+	own, ok := w.(*weights)
+	if !ok || own.device != e.device {
+		return nil, fmt.Errorf("%s: of another device: %w", field, device.ErrProgram)
+	}
+	if own.released.Load() {
+		return nil, fmt.Errorf("%s: %w", field, device.ErrClosed)
+	}
+	e.weights = append(e.weights, own)
+	return own, nil
+}
+
+// lane is the scratch memory of one worker.
+type lane struct {
+	parts  quant.Parts
+	row    []float32 // a weight row, a key or a value
+	scores []float32 // [query heads of a key head][tokens of a sequence]
+	sums   []float64 // [query heads of a key head][head_dim]
+}
+
+// laneSize is the lengths of a lane, the largest that any operation needs.
+type laneSize struct{ row, scores, sums int }
+
+func laneSizeOf(p *device.Program) laneSize {
+	var size laneSize
+	for _, op := range p.Ops {
+		switch o := op.(type) {
+		case *device.MatMul:
+			size.row = max(size.row, o.X.Width)
+		case *device.Attention:
+			group := o.HeadCount / o.HeadCountKV
+			size.row = max(size.row, o.HeadDim)
+			size.scores = max(size.scores, group*p.Pages*device.PageTokens)
+			size.sums = max(size.sums, group*o.HeadDim)
+		}
+	}
+	return size
+}
+
+func (s laneSize) bytes() int64 { return 4*int64(s.row) + 4*int64(s.scores) + 8*int64(s.sums) }
+
+func (s laneSize) lane() lane {
+	return lane{
+		row:    make([]float32, s.row),
+		scores: make([]float32, s.scores),
+		sums:   make([]float64, s.sums),
+	}
+}

@@ -1,0 +1,212 @@
+package cpu
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"math/bits"
+	"sync/atomic"
+
+	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/shaders/quant"
+)
+
+// Slicer is the power of a source's Reader to show its bytes without copying
+// them. Upload then copies nothing: the bytes must not change and must stay
+// readable until the weights are released and the device is idle, or closed.
+type Slicer interface {
+	// Slice returns the n bytes at off.
+	Slice(off, n int64) ([]byte, error)
+}
+
+// readBytes is how much of a source is read at a time, between looks at ctx.
+const readBytes = 4 << 20
+
+// weights is a matrix, as blocks of bytes, or a vector of float32 values.
+type weights struct {
+	device        *Device
+	kind          device.Kind
+	rows, columns int
+	format        *quant.Format
+	rowBytes      int // 0: a vector
+	bytes         int64
+	parts         []part    // of a matrix
+	values        []float32 // of a vector
+	released      atomic.Bool
+}
+
+// part is the rows of one source.
+type part struct {
+	first int // row of the matrix
+	rows  int
+	data  []byte
+}
+
+// Upload implements [device.Device]. A reader that is a [Slicer] is not read.
+func (d *Device) Upload(ctx context.Context, m device.Matrix) (device.Weights, error) {
+	if err := d.open("upload"); err != nil {
+		return nil, err
+	}
+	w, err := d.upload(ctx, m)
+	if err != nil {
+		return nil, fmt.Errorf("cpu: upload %q: %w", m.Name, err)
+	}
+	return w, nil
+}
+
+func (d *Device) upload(ctx context.Context, m device.Matrix) (*weights, error) {
+	w, err := d.newMatrix(&m)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.take(m.Kind, m.Name, w.bytes); err != nil {
+		return nil, err
+	}
+	for i, s := range m.Sources {
+		data, err := readSource(ctx, s.Reader, int64(s.Rows)*int64(w.rowBytes))
+		if err != nil {
+			d.memory.give(m.Kind, w.bytes)
+			return nil, fmt.Errorf("source %d: %w", i, err)
+		}
+		w.parts[i].data = data
+	}
+	return w, nil
+}
+
+// newMatrix checks the shape of a matrix and returns it without its bytes.
+func (d *Device) newMatrix(m *device.Matrix) (*weights, error) {
+	if m.Experts > 1 {
+		return nil, fmt.Errorf("%w: %d experts", device.ErrUnsupported, m.Experts)
+	}
+	if m.Format == nil || m.Columns < 4 || m.Columns%4 != 0 || len(m.Sources) == 0 {
+		return nil, fmt.Errorf("%w: %d columns of %d sources: needs a format, a multiple of 4 columns and a source",
+			device.ErrUnsupported, m.Columns, len(m.Sources))
+	}
+	if m.Kind < 0 || m.Kind >= device.KindCount {
+		return nil, fmt.Errorf("%w: memory kind %d", device.ErrUnsupported, int(m.Kind))
+	}
+	rowBytes, err := m.Format.RowBytes(m.Columns)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", device.ErrUnsupported, err)
+	}
+	w := &weights{device: d, kind: m.Kind, columns: m.Columns, format: m.Format, rowBytes: rowBytes}
+	for _, s := range m.Sources {
+		if s.Rows < 1 || s.Rows > math.MaxInt32-w.rows {
+			return nil, fmt.Errorf("%w: a source of %d rows", device.ErrUnsupported, s.Rows)
+		}
+		w.parts = append(w.parts, part{first: w.rows, rows: s.Rows})
+		w.rows += s.Rows
+	}
+	high, low := bits.Mul64(uint64(w.rows), uint64(rowBytes))
+	if high != 0 || low > math.MaxInt {
+		return nil, fmt.Errorf("%w: %d rows of %d bytes", device.ErrUnsupported, w.rows, rowBytes)
+	}
+	w.bytes = int64(low)
+	return w, nil
+}
+
+// readSource returns the first n bytes of r: shown, or read.
+func readSource(ctx context.Context, r io.ReaderAt, n int64) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if s, ok := r.(Slicer); ok {
+		data, err := s.Slice(0, n)
+		if err == nil && int64(len(data)) != n {
+			err = fmt.Errorf("%d bytes of %d: %w", len(data), n, io.ErrUnexpectedEOF)
+		}
+		return data, err
+	}
+	// A size that is only claimed must not take memory.
+	var last [1]byte
+	if err := readFull(r, last[:], n-1); err != nil {
+		return nil, err
+	}
+	data := make([]byte, n)
+	for off := int64(0); off < n; off += readBytes {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := readFull(r, data[off:min(off+readBytes, n)], off); err != nil {
+			return nil, err
+		}
+	}
+	return data, nil
+}
+
+func readFull(r io.ReaderAt, p []byte, off int64) error {
+	n, err := r.ReadAt(p, off)
+	switch {
+	case n == len(p):
+		return nil
+	case err == nil || err == io.EOF:
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("%d bytes at byte %d: %w", len(p), off, err)
+}
+
+// UploadVector implements [device.Device].
+func (d *Device) UploadVector(values []float32) (device.Weights, error) {
+	if err := d.open("upload vector"); err != nil {
+		return nil, err
+	}
+	if len(values) == 0 {
+		return nil, fmt.Errorf("cpu: upload vector: %w: no values", device.ErrUnsupported)
+	}
+	w := &weights{device: d, rows: 1, columns: len(values), format: d.f32, bytes: 4 * int64(len(values))}
+	if err := d.take(w.kind, "vector", w.bytes); err != nil {
+		return nil, fmt.Errorf("cpu: upload vector: %w", err)
+	}
+	w.values = append([]float32(nil), values...)
+	return w, nil
+}
+
+// Shape implements [device.Weights].
+func (w *weights) Shape() (rows, columns int) { return w.rows, w.columns }
+
+// Format implements [device.Weights].
+func (w *weights) Format() *quant.Format { return w.format }
+
+// Bytes implements [device.Weights].
+func (w *weights) Bytes() int64 { return w.bytes }
+
+// Release implements [device.Weights].
+func (w *weights) Release() {
+	if w.released.Swap(true) {
+		return
+	}
+	w.device.release(func() {
+		w.parts, w.values = nil, nil
+		w.device.memory.give(w.kind, w.bytes)
+	})
+}
+
+// decode writes row i of a matrix to dst [columns]. The blocks are taken apart
+// in parts, which is the caller's so that a row costs no allocation.
+func (w *weights) decode(dst []float32, i int, parts *quant.Parts) {
+	p := 0
+	for i >= w.parts[p].first+w.parts[p].rows {
+		p++
+	}
+	at := (i - w.parts[p].first) * w.rowBytes
+	src := w.parts[p].data[at : at+w.rowBytes]
+	layout := &w.format.Layout
+	if layout.Plain {
+		if err := w.format.Decode(dst, src); err != nil {
+			panic(err) // the lengths were checked when the weights were made
+		}
+		return
+	}
+	for len(src) > 0 {
+		w.format.Split(src, parts)
+		for s := 0; s*layout.Sub < w.format.BlockElements; s++ {
+			scale, low := layout.Scale(parts, s)
+			sub := dst[s*layout.Sub : (s+1)*layout.Sub]
+			for j, q := range parts.Quants[s*layout.Sub : (s+1)*layout.Sub] {
+				sub[j] = float32(scale*float32(int(q)-layout.Offset)) - low
+			}
+		}
+		dst, src = dst[w.format.BlockElements:], src[w.format.BlockBytes:]
+	}
+}

@@ -1,0 +1,202 @@
+package webgpu
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/realm-webgpu/realm/engine/device"
+)
+
+// Options say which adapter to open and how.
+type Options struct {
+	// Adapter is an index in Adapters, or part of an adapter's name; empty is
+	// the best there is.
+	Adapter string
+	// Budget bounds the bytes taken of all kinds; 0 takes as much as the
+	// driver gives.
+	Budget int64
+	// MaxBinding lowers the largest binding, to try how tensors are split.
+	MaxBinding int64
+	// Tuning overrides the defaults of the adapter's class, by its fields that
+	// are not zero.
+	Tuning Tuning
+}
+
+// Limits are those of an adapter that matter here: bytes, and counts.
+type Limits struct {
+	StorageBinding         int64 `json:"storage_binding_bytes"`
+	Buffer                 int64 `json:"buffer_bytes"`
+	WorkgroupInvocations   int   `json:"workgroup_invocations"`
+	WorkgroupMemory        int   `json:"workgroup_memory_bytes"`
+	StorageBuffers         int   `json:"storage_buffers"`
+	WorkgroupsPerDimension int   `json:"workgroups_per_dimension"`
+}
+
+type adapterInfo struct {
+	index                       int
+	name, driver, kind, backend string
+	software, integrated        bool
+	limits                      Limits
+}
+
+// class names the class of device whose defaults fit the adapter.
+func (a *adapterInfo) class() string {
+	switch {
+	case a.software:
+		return ClassSoftware
+	case a.integrated:
+		return ClassIntegrated
+	}
+	return ClassDiscrete
+}
+
+// Adapter describes an adapter that could be opened.
+type Adapter struct {
+	Index    int    `json:"index"`
+	Name     string `json:"name"`
+	Driver   string `json:"driver"`
+	API      string `json:"api"`  // "vulkan", "metal", "d3d12"
+	Kind     string `json:"kind"` // "discrete-gpu", "integrated-gpu", "cpu", ...
+	Software bool   `json:"software"`
+	Class    string `json:"class"`
+	Limits   Limits `json:"limits"`
+}
+
+// Adapters lists the adapters, in the driver's order.
+func Adapters() []Adapter {
+	var list []Adapter
+	for _, a := range listAdapters() {
+		list = append(list, Adapter{a.index, a.name, a.driver, a.backend, a.kind, a.software, a.class(), a.limits})
+	}
+	return list
+}
+
+// choose returns the adapter that the option names, or the best: discrete,
+// then integrated, then software.
+func choose(list []adapterInfo, option string) (*adapterInfo, error) {
+	var best *adapterInfo
+	rank := map[string]int{ClassDiscrete: 3, ClassIntegrated: 2, ClassSoftware: 1}
+	for i := range list {
+		a := &list[i]
+		if option != "" && option != fmt.Sprint(a.index) && !strings.Contains(strings.ToLower(a.name), strings.ToLower(option)) {
+			continue
+		}
+		if best == nil || rank[a.class()] > rank[best.class()] {
+			best = a
+		}
+	}
+	if best == nil {
+		if option != "" && len(list) > 0 {
+			return nil, fmt.Errorf("webgpu: open: adapter %q: %w (there are %d)", option, device.ErrNotFound, len(list))
+		}
+		return nil, fmt.Errorf("webgpu: open: no adapter: %w", device.ErrNotFound)
+	}
+	return best, nil
+}
+
+// Device is an open adapter.
+type Device struct {
+	gpu    *gpu
+	info   device.Info
+	limits Limits
+	tuning Tuning
+
+	mu       sync.Mutex // guards what follows, and the order of submissions
+	closed   bool
+	account  device.Memory
+	kernels  map[string]*kernel
+	scratch  []*buffer // slots that programs share, see plan.go
+	counters device.Counters
+	idle     *buffer // bound where a program has nothing to bind
+	reader   *readback
+	readSize int64
+}
+
+var (
+	_ device.Device  = (*Device)(nil)
+	_ device.Counted = (*Device)(nil)
+)
+
+// Open opens an adapter. Errors: device.ErrNotFound where there is none, or
+// none of that name.
+func Open(o Options) (*Device, error) {
+	a, err := choose(listAdapters(), o.Adapter)
+	if err != nil {
+		return nil, err
+	}
+	g, err := openGPU(a.index)
+	if err != nil {
+		return nil, fmt.Errorf("webgpu: open %s: %w", a.name, err)
+	}
+	d := &Device{gpu: g, limits: a.limits, kernels: map[string]*kernel{}, tuning: defaults(a.class()).with(o.Tuning)}
+	if o.MaxBinding > 0 {
+		d.limits.StorageBinding = min(d.limits.StorageBinding, o.MaxBinding)
+	}
+	d.account.Budget = o.Budget
+	d.info = device.Info{
+		Backend: "webgpu", Name: a.name, Driver: a.driver, Software: a.software, Class: a.class(),
+		MaxBinding: d.limits.StorageBinding, MaxBuffer: d.limits.Buffer, MaxRows: d.tuning.MaxRows,
+	}
+	if d.idle, err = d.newBuffer("idle", device.KindScratch, 256, usageStorage); err == nil {
+		d.readSize = 256
+		d.reader, err = g.newReadback(d.readSize)
+	}
+	if err != nil {
+		g.close()
+		return nil, fmt.Errorf("webgpu: open %s: %w", a.name, err)
+	}
+	return d, nil
+}
+
+// Info describes the adapter.
+func (d *Device) Info() device.Info { return d.info }
+
+// Memory returns the account.
+func (d *Device) Memory() device.Memory {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.account
+}
+
+// Counters returns the totals since Open.
+func (d *Device) Counters() device.Counters {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.counters
+}
+
+// Close releases the device. What was made from it must not be used again.
+func (d *Device) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	for _, b := range d.scratch {
+		if b != nil {
+			b.raw.release()
+		}
+	}
+	for _, k := range d.kernels {
+		if k.err == nil {
+			k.pipeline.release()
+		}
+	}
+	d.reader.release()
+	d.idle.raw.release()
+	d.gpu.close()
+	return nil
+}
+
+// check reports a device that is closed, or whose driver reported a fault.
+func (d *Device) check() error {
+	if d.closed {
+		return fmt.Errorf("webgpu: %w", device.ErrClosed)
+	}
+	if err := d.gpu.err(); err != nil {
+		return fmt.Errorf("webgpu: %w: %v", device.ErrLost, err)
+	}
+	return nil
+}

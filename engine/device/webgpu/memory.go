@@ -1,0 +1,63 @@
+package webgpu
+
+import (
+	"fmt"
+
+	"github.com/realm-webgpu/realm/engine/device"
+)
+
+// buffer is accounted device memory.
+type buffer struct {
+	device *Device
+	raw    rawBuffer
+	size   int64
+	kind   device.Kind
+	holds  int // those who must release it; guarded by device.mu
+}
+
+// newBuffer takes memory from the account and then from the driver.
+func (d *Device) newBuffer(name string, kind device.Kind, size int64, u usage) (*buffer, error) {
+	size = max((size+15)&^15, 16)
+	if size > d.limits.Buffer {
+		return nil, fmt.Errorf("webgpu: %s: %d bytes, a buffer of this adapter has at most %d: %w", name, size, d.limits.Buffer, device.ErrUnsupported)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	if used := d.account.Total(); d.account.Budget > 0 && used+size > d.account.Budget {
+		return nil, &device.MemoryError{Kind: kind, Name: name, Need: size, Used: used, Budget: d.account.Budget}
+	}
+	raw, err := d.gpu.newBuffer(name, size, u)
+	if err != nil {
+		return nil, fmt.Errorf("webgpu: %s: %w: %v", name, device.ErrMemory, err)
+	}
+	d.account.Used[kind] += size
+	return &buffer{d, raw, size, kind, 1}, nil
+}
+
+// hold adds one who must release the buffer.
+func (b *buffer) hold() {
+	b.device.mu.Lock()
+	defer b.device.mu.Unlock()
+	b.holds++
+}
+
+// release gives the memory back when the last holder does; the driver keeps it
+// until the steps in flight are done. It is harmless on nil.
+func (b *buffer) release() {
+	if b == nil {
+		return
+	}
+	d := b.device
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if b.holds--; b.holds == 0 && !d.closed {
+		d.account.Used[b.kind] -= b.size
+		b.raw.release()
+	}
+}
+
+// all binds the whole buffer.
+func (b *buffer) all() binding { return binding{b.raw, 0, b.size} }

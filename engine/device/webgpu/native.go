@@ -1,0 +1,294 @@
+//go:build !js
+
+package webgpu
+
+/*
+#include <stdlib.h>
+#include "shim.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/cogentcore/webgpu/wgpu"
+
+	"github.com/realm-webgpu/realm/engine/device"
+)
+
+// gpu is the platform's WebGPU: the few calls that the device is written on.
+// This file has those of wgpu-native.
+type gpu struct {
+	instance *wgpu.Instance
+	adapter  *wgpu.Adapter
+	device   *wgpu.Device
+	queue    *wgpu.Queue
+	fault    *C.realm_fault
+	info     device.Info
+	hardware bool
+}
+
+// The first field of each of the binding's structs is the C reference, or the
+// device's and then its own; layout_test.go holds that to the pinned version.
+func adapterRef(a *wgpu.Adapter) unsafe.Pointer {
+	return *(*unsafe.Pointer)(unsafe.Pointer(a))
+}
+func deviceRef(d *wgpu.Device) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(d)) }
+func queueRef(q *wgpu.Queue) unsafe.Pointer   { return (*[2]unsafe.Pointer)(unsafe.Pointer(q))[1] }
+func bufferRef(b *wgpu.Buffer) unsafe.Pointer { return (*[2]unsafe.Pointer)(unsafe.Pointer(b))[1] }
+func groupRef(g *wgpu.BindGroup) unsafe.Pointer {
+	return *(*unsafe.Pointer)(unsafe.Pointer(g))
+}
+func pipelineRef(p *wgpu.ComputePipeline) unsafe.Pointer {
+	return *(*unsafe.Pointer)(unsafe.Pointer(p))
+}
+
+func newInstance() *wgpu.Instance {
+	wgpu.SetLogLevel(wgpu.LogLevelOff) // faults come back as errors
+	ref := C.realm_instance()
+	if ref == nil {
+		return nil
+	}
+	instance := &wgpu.Instance{}
+	*(*unsafe.Pointer)(unsafe.Pointer(instance)) = ref
+	return instance
+}
+
+// listAdapters describes every adapter of the primary backends (OpenGL would
+// list the same GPU again), best first.
+func listAdapters() []adapterInfo {
+	instance := newInstance()
+	if instance == nil {
+		return nil
+	}
+	defer instance.Release()
+	var list []adapterInfo
+	for i, a := range instance.EnumerateAdapters(&wgpu.InstanceEnumerateAdapterOptons{Backends: wgpu.InstanceBackendPrimary}) {
+		info := a.GetInfo()
+		limits := a.GetLimits().Limits
+		list = append(list, adapterInfo{
+			index: i, name: info.Name, driver: info.DriverDescription, kind: info.AdapterType.String(),
+			backend:    info.BackendType.String(),
+			software:   info.AdapterType == wgpu.AdapterTypeCPU,
+			integrated: info.AdapterType == wgpu.AdapterTypeIntegratedGPU,
+			limits:     limitsOf(limits),
+		})
+		a.Release()
+	}
+	return list
+}
+
+func limitsOf(l wgpu.Limits) Limits {
+	return Limits{
+		StorageBinding: int64(l.MaxStorageBufferBindingSize), Buffer: int64(l.MaxBufferSize),
+		WorkgroupInvocations: int(l.MaxComputeInvocationsPerWorkgroup), WorkgroupMemory: int(l.MaxComputeWorkgroupStorageSize),
+		StorageBuffers: int(l.MaxStorageBuffersPerShaderStage), WorkgroupsPerDimension: int(l.MaxComputeWorkgroupsPerDimension),
+	}
+}
+
+// openGPU opens the adapter of an index in listAdapters.
+func openGPU(index int) (*gpu, error) {
+	g := &gpu{instance: newInstance()}
+	if g.instance == nil {
+		return nil, errors.New("no WebGPU instance")
+	}
+	for i, a := range g.instance.EnumerateAdapters(&wgpu.InstanceEnumerateAdapterOptons{Backends: wgpu.InstanceBackendPrimary}) {
+		if i == index {
+			g.adapter = a
+		} else {
+			a.Release()
+		}
+	}
+	if g.adapter == nil {
+		g.instance.Release()
+		return nil, fmt.Errorf("no adapter %d", index)
+	}
+	g.fault = (*C.realm_fault)(C.calloc(1, C.sizeof_realm_fault))
+	ref := C.realm_open(adapterRef(g.adapter), g.fault)
+	if ref == nil {
+		err := g.err()
+		C.free(unsafe.Pointer(g.fault))
+		g.adapter.Release()
+		g.instance.Release()
+		return nil, fmt.Errorf("no device: %w", err)
+	}
+	g.device = &wgpu.Device{}
+	*(*unsafe.Pointer)(unsafe.Pointer(g.device)) = ref
+	g.queue = g.device.GetQueue()
+	return g, nil
+}
+
+func (g *gpu) close() {
+	g.device.Poll(true, nil)
+	g.queue.Release()
+	g.device.Release()
+	g.adapter.Release()
+	g.instance.Release()
+	C.free(unsafe.Pointer(g.fault))
+}
+
+// err returns the first error that the driver reported outside of any call.
+func (g *gpu) err() error {
+	if atomic.LoadInt32((*int32)(&g.fault._type)) == 0 {
+		return nil
+	}
+	return errors.New(C.GoString(&g.fault.message[0]))
+}
+
+// usage says what a buffer is for.
+type usage = wgpu.BufferUsage
+
+const (
+	usageStorage = wgpu.BufferUsageStorage | wgpu.BufferUsageCopyDst | wgpu.BufferUsageCopySrc
+	usageUniform = wgpu.BufferUsageUniform | wgpu.BufferUsageCopyDst
+	usageStaging = wgpu.BufferUsageMapRead | wgpu.BufferUsageCopyDst
+)
+
+// rawBuffer is device memory.
+type rawBuffer struct{ b *wgpu.Buffer }
+
+func (g *gpu) newBuffer(label string, size int64, u usage) (rawBuffer, error) {
+	b, err := g.device.CreateBuffer(&wgpu.BufferDescriptor{Label: label, Size: uint64(size), Usage: u})
+	if err != nil {
+		return rawBuffer{}, err
+	}
+	if err := g.err(); err != nil {
+		b.Release()
+		return rawBuffer{}, err
+	}
+	return rawBuffer{b}, nil
+}
+
+func (b rawBuffer) release() { b.b.Release() }
+
+func (g *gpu) write(b rawBuffer, offset int64, data []byte) error {
+	return g.queue.WriteBuffer(b.b, uint64(offset), data)
+}
+
+// flush makes the queue take up the writes so far, so that their staging
+// memory is bounded.
+func (g *gpu) flush() {
+	g.queue.Submit()
+	g.device.Poll(true, nil)
+}
+
+func (g *gpu) copy(src rawBuffer, srcOffset int64, dst rawBuffer, dstOffset, size int64) {
+	C.realm_copy(deviceRef(g.device), queueRef(g.queue), bufferRef(src.b), C.uint64_t(srcOffset), bufferRef(dst.b), C.uint64_t(dstOffset), C.uint64_t(size))
+}
+
+// pipeline is a compiled kernel.
+type pipeline struct{ p *wgpu.ComputePipeline }
+
+func (g *gpu) newPipeline(label, wgsl string) (pipeline, error) {
+	module, err := g.device.CreateShaderModule(&wgpu.ShaderModuleDescriptor{Label: label, WGSLDescriptor: &wgpu.ShaderModuleWGSLDescriptor{Code: wgsl}})
+	if err != nil {
+		return pipeline{}, err
+	}
+	defer module.Release()
+	p, err := g.device.CreateComputePipeline(&wgpu.ComputePipelineDescriptor{Label: label, Compute: wgpu.ProgrammableStageDescriptor{Module: module, EntryPoint: "main"}})
+	return pipeline{p}, err
+}
+
+func (p pipeline) release() { p.p.Release() }
+
+// binding is a range of a buffer for a kernel.
+type binding struct {
+	buffer       rawBuffer
+	offset, size int64
+}
+
+// group is the bindings of one dispatch, in the order of their numbers.
+type group struct{ g *wgpu.BindGroup }
+
+func (g *gpu) newGroup(p pipeline, bindings []binding) (group, error) {
+	layout := p.p.GetBindGroupLayout(0)
+	defer layout.Release()
+	entries := make([]wgpu.BindGroupEntry, len(bindings))
+	for i, b := range bindings {
+		entries[i] = wgpu.BindGroupEntry{Binding: uint32(i), Buffer: b.buffer.b, Offset: uint64(b.offset), Size: uint64(b.size)}
+	}
+	bound, err := g.device.CreateBindGroup(&wgpu.BindGroupDescriptor{Layout: layout, Entries: entries})
+	return group{bound}, err
+}
+
+func (b group) release() { b.g.Release() }
+
+// recording is the dispatches of a program, in C memory, to be replayed.
+type recording struct {
+	dispatches []C.realm_dispatch
+}
+
+func newRecording(n int) *recording {
+	if n == 0 {
+		return &recording{}
+	}
+	p := C.calloc(C.size_t(n), C.sizeof_realm_dispatch)
+	return &recording{unsafe.Slice((*C.realm_dispatch)(p), n)}
+}
+
+func (r *recording) set(i int, p pipeline, g group) {
+	r.dispatches[i].pipeline = pipelineRef(p.p)
+	r.dispatches[i].group = groupRef(g.g)
+}
+
+// size sets the workgroups of dispatch i; a zero passes over it.
+func (r *recording) size(i int, x, y, z uint32) {
+	d := &r.dispatches[i]
+	d.x, d.y, d.z = C.uint32_t(x), C.uint32_t(y), C.uint32_t(z)
+}
+
+func (r *recording) release() {
+	if len(r.dispatches) > 0 {
+		C.free(unsafe.Pointer(&r.dispatches[0]))
+		r.dispatches = nil
+	}
+}
+
+// readback is a staging buffer and the state of its mapping.
+type readback struct {
+	staging rawBuffer
+	state   *C.realm_readback
+}
+
+func (g *gpu) newReadback(size int64) (*readback, error) {
+	staging, err := g.newBuffer("read-back", size, usageStaging)
+	if err != nil {
+		return nil, err
+	}
+	return &readback{staging, (*C.realm_readback)(C.calloc(1, C.sizeof_realm_readback))}, nil
+}
+
+func (r *readback) release() {
+	r.staging.release()
+	C.free(unsafe.Pointer(r.state))
+}
+
+// submit writes the step's data, replays the recording and starts to read size
+// bytes of results back: one call, one submission.
+func (g *gpu) submit(r *recording, step rawBuffer, data []uint32, results rawBuffer, size int64, to *readback) {
+	var first *C.realm_dispatch
+	if len(r.dispatches) > 0 {
+		first = &r.dispatches[0]
+	}
+	C.realm_submit(deviceRef(g.device), queueRef(g.queue), first, C.size_t(len(r.dispatches)),
+		bufferRef(step.b), unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data)*4),
+		bufferRef(results.b), bufferRef(to.staging.b), C.size_t(size), to.state)
+}
+
+// wait blocks until the submission is done and fills dst with what came back.
+func (g *gpu) wait(r *readback, dst []uint32) error {
+	status := C.realm_wait(deviceRef(g.device), queueRef(g.queue), bufferRef(r.staging.b), C.size_t(len(dst)*4), unsafe.Pointer(unsafe.SliceData(dst)), r.state)
+	if status != 0 {
+		return fmt.Errorf("read-back ended with status %d: %w", status, device.ErrLost)
+	}
+	return nil
+}
+
+// read copies a range of a buffer to the host.
+func (g *gpu) read(src rawBuffer, offset int64, to *readback, dst []uint32) error {
+	C.realm_read(deviceRef(g.device), queueRef(g.queue), bufferRef(src.b), C.uint64_t(offset), bufferRef(to.staging.b), C.size_t(len(dst)*4), to.state)
+	return g.wait(to, dst)
+}

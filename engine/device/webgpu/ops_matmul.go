@@ -1,0 +1,62 @@
+package webgpu
+
+import (
+	"fmt"
+
+	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/shaders"
+	"github.com/realm-webgpu/realm/shaders/quant"
+)
+
+// params are the weight_params of the kernels that read a part of w, for
+// threads that own vectors of `rows` adjacent rows.
+func (w *weights) params(p part, rows int) []uint32 {
+	params := make([]uint32, 8)
+	params[0] = uint32(quant.PadRows(p.rows) / rows)
+	for i, at := range p.planes {
+		params[1+i] = uint32(at / rows)
+	}
+	params[7] = uint32((w.columns + quant.Unit - 1) / quant.Unit)
+	return params
+}
+
+func (b *builder) matMul(o *device.MatMul) error {
+	w, err := b.matrix(o.Weight)
+	if err != nil {
+		return err
+	}
+	if o.X.Buffer == o.Out.Buffer {
+		return fmt.Errorf("the product shares a buffer with its input: %w", device.ErrUnsupported)
+	}
+	t := b.device.tuning
+	rows, y := b.program.Rows, axisRows
+	if b.isOutput(o.Out) {
+		rows, y = b.program.Outputs, axisOutputs
+	}
+	vectors, columns := t.tile(rows)
+	x, xOffset, xStride := b.view4(o.X)
+	out, outOffset, outStride := b.view4(o.Out)
+	constants := shaders.Constants{"Vectors": vectors, "Columns": columns, "Lanes": t.Lanes, "Slices": t.Slices, "Bias": 0}
+	var bias []binding
+	if o.Bias != nil {
+		vector, err := b.vector(o.Bias)
+		if err != nil {
+			return err
+		}
+		constants["Bias"] = 1
+		bias = []binding{vector}
+	}
+	for _, p := range w.parts {
+		padded := (p.rows + 3) / 4
+		groups := (padded + vectors*t.Lanes - 1) / (vectors * t.Lanes)
+		// A dimension of a grid has at most 65535 workgroups.
+		const most = 32768
+		g := grid{x: uint32(min(groups, most)), z: uint32((groups + most - 1) / most), y: y, tile: uint32(columns)}
+		params := append(w.params(p, 4), uint32(padded), xOffset, xStride, outOffset+uint32(p.first/4), outStride, uint32(p.first/4), uint32(w.columns/4))
+		bindings := append([]binding{p.buffer.all(), x, out}, bias...)
+		if err := b.dispatch("matmul", w.format, constants, g, params, bindings...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
