@@ -5,19 +5,14 @@ import (
 	"math"
 )
 
-// Chooser is a [Cache] that knows how many ids the last step submitted left
-// for Chosen tokens, which may be more than the next program has outputs.
-type Chooser interface{ Choices() int }
-
 // CheckStep reports the first thing in a step that does not fit a program that
 // passed Check: every backend calls it first in Submit. What it returns wraps
 // [ErrStep] and names the field, the index and the limit. It allocates nothing
 // for a step that fits.
 //
-// A Chosen token must name an output that the last step had, where the cache
-// is a [Chooser], and one of the program's Outputs where it is not. Without a
-// cache, there are none, and Sequences, BlockTables and Lengths have no
-// meaning.
+// A Chosen token must name an output that the last step had, whatever program
+// that was of. Without a cache there are none, and Sequences, BlockTables and
+// Lengths have no meaning.
 func (p *Program) CheckStep(s *Step) error {
 	n := len(s.Tokens)
 	if n < 1 || n > p.Rows {
@@ -109,10 +104,8 @@ type stepLimits struct {
 
 func (p *Program) limits() stepLimits {
 	l := stepLimits{tokens: math.MaxInt32, positions: math.MaxInt32}
-	if chooser, ok := p.Cache.(Chooser); ok {
-		l.choices = chooser.Choices()
-	} else if p.Cache != nil {
-		l.choices = p.Outputs
+	if p.Cache != nil {
+		l.choices = p.Cache.Choices()
 	}
 	for _, op := range p.Ops {
 		switch o := op.(type) {

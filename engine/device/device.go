@@ -190,6 +190,9 @@ type Cache interface {
 	// CopyPage copies one page of every layer, after the steps submitted so
 	// far and before those that follow: the copy of copy-on-write.
 	CopyPage(dst, src int) error
+	// Choices is how many ids the last step submitted with a TopK leaves for
+	// Chosen tokens: its number of outputs.
+	Choices() int
 	Release()
 }
 
@@ -267,7 +270,9 @@ type Result struct {
 }
 
 // NoChoice stands in Result.Chosen for a row whose draw the device could not
-// finish from its candidates: the host reads the row and finishes it.
+// finish from its candidates: the host reads the row and finishes it. A Chosen
+// token of such a row is some valid id, and the step that reads it is computed
+// in vain.
 const NoChoice = -1
 
 // Counters are the totals of a device since it was opened; those that want to

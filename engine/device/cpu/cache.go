@@ -72,7 +72,7 @@ func cacheElements(spec device.CacheSpec) (int, error) {
 // Spec implements [device.Cache].
 func (c *cache) Spec() device.CacheSpec { return c.spec }
 
-// Choices implements [device.Chooser].
+// Choices implements [device.Cache].
 func (c *cache) Choices() int { return int(c.choices.Load()) }
 
 // CopyPage implements [device.Cache]. ErrStep marks a page that is not there.

@@ -18,6 +18,8 @@ type Options struct {
 	Budget int64
 	// MaxBinding lowers the largest binding, to try how tensors are split.
 	MaxBinding int64
+	// TuningDir is where Tune remembers what it measured; empty for nowhere.
+	TuningDir string
 	// Tuning overrides the defaults of the adapter's class, by its fields that
 	// are not zero.
 	Tuning Tuning
@@ -129,7 +131,7 @@ func Open(o Options) (*Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("webgpu: open %s: %w", a.name, err)
 	}
-	d := &Device{gpu: g, limits: a.limits, kernels: map[string]*kernel{}, tuning: defaults(a.class()).with(o.Tuning)}
+	d := &Device{gpu: g, limits: a.limits, kernels: map[string]*kernel{}, tuning: defaults(a.class()).with(remembered(o.TuningDir, a.name, a.driver)).with(o.Tuning)}
 	if o.MaxBinding > 0 {
 		d.limits.StorageBinding = min(d.limits.StorageBinding, o.MaxBinding)
 	}

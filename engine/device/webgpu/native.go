@@ -70,8 +70,10 @@ func listAdapters() []adapterInfo {
 		info := a.GetInfo()
 		limits := a.GetLimits().Limits
 		list = append(list, adapterInfo{
-			index: i, name: info.Name, driver: info.DriverDescription, kind: info.AdapterType.String(),
-			backend:    info.BackendType.String(),
+			// The binding's Name is the device's id as a number; its
+			// DriverDescription is the name.
+			index: i, name: info.DriverDescription, driver: fmt.Sprintf("%s %s:%s", info.BackendType, info.VendorName, info.Name),
+			kind: info.AdapterType.String(), backend: info.BackendType.String(),
 			software:   info.AdapterType == wgpu.AdapterTypeCPU,
 			integrated: info.AdapterType == wgpu.AdapterTypeIntegratedGPU,
 			limits:     limitsOf(limits),
