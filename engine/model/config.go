@@ -1,0 +1,215 @@
+package model
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/engine/gguf"
+)
+
+// Bounds of what metadata may claim: several times the largest public models,
+// and small enough that products of sizes can be counted.
+const (
+	maxBlocks     = 1 << 10
+	maxWidth      = 1 << 20 // elements of a row: embedding, heads together, feed-forward
+	maxHeads      = 1 << 12
+	maxHeadDim    = 1 << 12 // elements
+	maxContext    = 1 << 24 // tokens
+	maxVocabulary = 1 << 22 // tokens
+	maxRopeTable  = 1 << 29 // bytes
+	minScale      = 1e-30   // of factors without a unit
+	maxScale      = 1 << 20
+	defaultBase   = 10000 // rope.freq_base (GGUF specification)
+)
+
+// Names that are the same for every architecture.
+const (
+	architectureKey = "general.architecture"
+	tokensKey       = "tokenizer.ggml.tokens"
+	embeddingName   = "token_embd.weight"
+)
+
+// Config is what a file's metadata says of its model, with what its architecture
+// adds. Lengths are in elements, unless they say otherwise.
+type Config struct {
+	Architecture   string // general.architecture
+	VocabularySize int    // tokens: the rows of token_embd.weight
+
+	ContextLength     int // tokens that the model was made for
+	EmbeddingLength   int // of the residual stream
+	BlockCount        int
+	FeedForwardLength int
+	HeadCount         int // of queries
+	HeadCountKV       int // of keys and values; divides HeadCount
+	HeadDim           int // attention.key_length and value_length
+
+	Epsilon        float32 // of every RMSNorm
+	EmbeddingScale float32 // token embeddings are multiplied by it
+	Activation     device.Activation
+
+	AttentionScale   float32 // scores are multiplied by it
+	AttentionSoftCap float32 // attn_logit_softcapping; 0: none
+	// A sliding layer attends to the last SlidingWindow tokens, its own among them;
+	// 0: there are none. All layers slide, save every SlidingPattern-th; 0: all.
+	SlidingWindow, SlidingPattern int
+
+	Rope        Rope
+	SlidingRope *Rope // of sliding layers; nil: theirs is Rope too
+
+	QueryKeyNorm bool // attn_q_norm and attn_k_norm, of each head
+	PostNorm     bool // post_attention_norm and post_ffw_norm
+	FusedGateUp  bool // ffn_up has the gate's rows before its own
+}
+
+// ReadConfig reads the Config of a file. Its errors wrap [ErrArchitecture],
+// [ErrMetadata], [ErrTensor] (of token_embd.weight) or [ErrUnsupported].
+func ReadConfig(f *gguf.File) (*Config, error) {
+	c, err := readConfig(f)
+	if err != nil {
+		return nil, fmt.Errorf("model: config: %w", err)
+	}
+	return c, nil
+}
+
+func readConfig(f *gguf.File) (*Config, error) {
+	name, err := f.String(architectureKey)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMetadata, err)
+	}
+	a, err := findArchitecture(name)
+	if err != nil {
+		return nil, err
+	}
+	k := &keys{meta: f.Metadata, arch: name}
+	c := &Config{Architecture: name, EmbeddingScale: 1}
+	c.sizes(k)
+	c.attention(k)
+	c.Rope.read(k, c)
+	k.unimplemented()
+	if a.differences != nil && k.err == nil {
+		a.differences(c, k)
+	}
+	if k.err != nil {
+		return nil, k.err
+	}
+	if err := c.vocabulary(f); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// sizes reads the shape of the residual stream and of the feed-forward network.
+func (c *Config) sizes(k *keys) {
+	c.ContextLength = k.integer("context_length", 1, maxContext)
+	c.EmbeddingLength = k.integer("embedding_length", 4, maxWidth)
+	c.BlockCount = k.integer("block_count", 1, maxBlocks)
+	c.FeedForwardLength = k.integer("feed_forward_length", 4, maxWidth/2)
+	c.Epsilon = float32(k.number("attention.layer_norm_rms_epsilon", minScale, 1))
+	k.quads("embedding_length", c.EmbeddingLength)
+	k.quads("feed_forward_length", c.FeedForwardLength)
+}
+
+// attention reads the heads, and which positions they see.
+func (c *Config) attention(k *keys) {
+	c.HeadCount = k.integer("attention.head_count", 1, maxHeads)
+	c.HeadCountKV = k.integerOr("attention.head_count_kv", c.HeadCount, 1, maxHeads)
+	if c.HeadCount%c.HeadCountKV != 0 {
+		k.fail("attention.head_count_kv", ErrMetadata, "%d does not divide attention.head_count, %d", c.HeadCountKV, c.HeadCount)
+	}
+	c.HeadDim = c.headLength(k, "attention.key_length")
+	if value := c.headLength(k, "attention.value_length"); value != c.HeadDim {
+		k.fail("attention.value_length", ErrUnsupported, "%d, but heads of keys have %d", value, c.HeadDim)
+	}
+	k.quads("attention.key_length", c.HeadDim)
+	if width := c.HeadCount * c.HeadDim; width > maxWidth/4 {
+		k.fail("attention.head_count", ErrMetadata, "%d heads of %d elements are over %d", c.HeadCount, c.HeadDim, maxWidth/4)
+	}
+	c.AttentionScale = float32(k.numberOr("attention.scale", 1/math.Sqrt(float64(c.HeadDim)), minScale, maxScale))
+	c.AttentionSoftCap = float32(k.numberOr("attn_logit_softcapping", 0, minScale, maxScale))
+	c.SlidingWindow = k.integerOr("attention.sliding_window", 0, 0, math.MaxInt32)
+}
+
+// headLength returns the elements of a head of keys or of values: an equal share
+// of the embedding where the file does not say.
+func (c *Config) headLength(k *keys, key string) int {
+	if k.has(key) {
+		return k.integer(key, 1, maxHeadDim)
+	}
+	if c.EmbeddingLength%c.HeadCount != 0 {
+		k.fail("attention.head_count", ErrMetadata, "%d does not divide embedding_length, %d, and there is no %s",
+			c.HeadCount, c.EmbeddingLength, k.name(key))
+	}
+	return c.EmbeddingLength / c.HeadCount
+}
+
+// unimplemented refuses what would change the logits and that no operation does.
+func (k *keys) unimplemented() {
+	k.neutral("expert_count", 0)
+	k.neutral("attention.causal", true)
+	k.neutral("attention.clamp_kqv", 0)
+	k.neutral("attention.max_alibi_bias", 0)
+	k.neutral("final_logit_softcapping", 0)
+	k.neutral("logit_scale", 0, 1)
+	k.neutral("residual_scale", 0, 1)
+	k.neutral("embedding_scale", 0, 1)
+	k.neutral("rope.scaling.yarn_log_multiplier", 0)
+	k.neutral("rope.scaling.yarn_ext_factor", 1)
+	k.neutral("rope.scaling.yarn_attn_factor", 1)
+}
+
+// vocabulary takes the size of the vocabulary from the embedding: the key
+// vocab_size of some files does not count tokens that were added later.
+func (c *Config) vocabulary(f *gguf.File) error {
+	t, err := f.Tensor(embeddingName)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrTensor, err)
+	}
+	if len(t.Dims) != 2 || t.Dims[0] != c.EmbeddingLength || t.Dims[1] > maxVocabulary {
+		return fmt.Errorf("tensor %q: %w: want [%d, tokens], at most %d of them, got %v", t.Name, ErrTensor, c.EmbeddingLength, maxVocabulary, t.Dims)
+	}
+	c.VocabularySize = t.Dims[1]
+	if tokens, ok := f.Get(tokensKey); ok && tokens.Len() != c.VocabularySize {
+		return fmt.Errorf("metadata %q: %w: %d tokens, but tensor %q has %d rows", tokensKey, ErrMetadata, tokens.Len(), t.Name, c.VocabularySize)
+	}
+	return nil
+}
+
+// sliding reports whether a layer sees a window of the last tokens only.
+func (c *Config) sliding(layer int) bool {
+	return c.SlidingWindow > 0 && (c.SlidingPattern == 0 || (layer+1)%c.SlidingPattern != 0)
+}
+
+// Window returns the tokens that a layer sees, or 0 for all.
+func (c *Config) Window(layer int) int {
+	if c.sliding(layer) {
+		return c.SlidingWindow
+	}
+	return 0
+}
+
+// CacheSpec returns the cache that the model's programs want, with some pages of
+// device.PageTokens tokens.
+func (c *Config) CacheSpec(pages int, t device.CacheType) device.CacheSpec {
+	return device.CacheSpec{Layers: c.BlockCount, HeadCountKV: c.HeadCountKV, HeadDim: c.HeadDim, Pages: pages, Type: t}
+}
+
+// context returns the tokens of context that a caller asks for, 0 for all that
+// the model was made for. It fails with [ErrContext].
+func (c *Config) context(asked int) (int, error) {
+	if asked < 0 || asked > c.ContextLength {
+		return 0, fmt.Errorf("%w: %d tokens, %s.context_length is %d", ErrContext, asked, c.Architecture, c.ContextLength)
+	}
+	if asked == 0 {
+		asked = c.ContextLength
+	}
+	if n := c.Rope.tableBytes(asked); n > maxRopeTable {
+		return 0, fmt.Errorf("%w: %d tokens have a rope table of %d bytes, at most %d are allowed: ask for less context",
+			ErrContext, asked, n, maxRopeTable)
+	}
+	return asked, nil
+}
+
+// queryWidth and keyWidth are the elements of all heads of a row.
+func (c *Config) queryWidth() int { return c.HeadCount * c.HeadDim }
+func (c *Config) keyWidth() int   { return c.HeadCountKV * c.HeadDim }

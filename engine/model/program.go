@@ -1,0 +1,156 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/realm-webgpu/realm/engine/device"
+)
+
+// Shape is the size of a Program, and what it does with its outputs.
+type Shape struct {
+	Rows    int // largest number of rows of a step, a power of two
+	Outputs int // largest number of rows that want logits; 0: none, only keys and values are made
+	// Sequences and Pages bound a step's block tables.
+	Sequences, Pages int
+	TopK             int  // candidates of each output; 0: none
+	Sample           bool // outputs choose their token on the device
+}
+
+// Program returns the forward pass over a cache of [Model.CacheSpec], and the view
+// of its logits [Outputs, VocabularySize], which is zero without Outputs. A shape
+// that cannot be is an error of the device's Compile.
+func (m *Model) Program(cache device.Cache, s Shape) (*device.Program, device.View) {
+	b := &builder{model: m, config: &m.config, Program: &device.Program{
+		Name: fmt.Sprintf("%s of %d rows, %d outputs", m.config.Architecture, s.Rows, s.Outputs),
+		Rows: s.Rows, Outputs: s.Outputs, Sequences: s.Sequences, Pages: s.Pages, Cache: cache,
+	}}
+	x := b.embed()
+	var branch *device.View // what the last layer adds to x
+	for i := range m.tensors.blocks {
+		l := &m.tensors.blocks[i]
+		query := b.query(i, l, b.norm(x, branch, l.attnNorm))
+		last := i == len(m.tensors.blocks)-1
+		if last && s.Outputs == 0 {
+			return b.Program, device.View{}
+		}
+		attended := b.attention(i, query)
+		if last {
+			b.outputs = true
+			x, attended = b.gather(x), b.gather(attended)
+		}
+		branch = b.branch(l.attnOutput, attended, l.attnPostNorm)
+		hidden := b.feedForward(l.gateUp, b.norm(x, branch, l.ffnNorm))
+		branch = b.branch(l.down, hidden, l.ffnPostNorm)
+	}
+	logits := b.multiply(m.tensors.output, b.norm(x, branch, m.tensors.outputNorm))
+	if s.TopK > 0 {
+		b.Add(&device.TopK{Logits: logits, K: s.TopK})
+	}
+	if s.Sample {
+		b.Add(&device.Sample{})
+	}
+	return b.Program, logits
+}
+
+// builder adds the operations of a forward pass. Every result has a buffer of its
+// own: the device lets those that are not needed at the same time share memory.
+type builder struct {
+	*device.Program
+	model   *Model
+	config  *Config
+	outputs bool // rows have been gathered: buffers are of outputs now
+}
+
+func (b *builder) buffer(width int) device.View {
+	if b.outputs {
+		return b.NewOutput(width)
+	}
+	return b.NewBuffer(width)
+}
+
+func (b *builder) embed() device.View {
+	x := b.buffer(b.config.EmbeddingLength)
+	b.Add(&device.Embed{Out: x, Table: b.model.tensors.embedding.weights, Scale: b.config.EmbeddingScale})
+	return x
+}
+
+// norm adds branch to x, if there is one, and returns x normalised.
+func (b *builder) norm(x device.View, branch *device.View, w *vector) device.View {
+	out := b.buffer(x.Width)
+	b.Add(&device.RMSNorm{Out: out, X: x, Residual: branch, Weight: w.weights, Epsilon: b.config.Epsilon})
+	return out
+}
+
+// normHeads normalises each of the heads of x in place.
+func (b *builder) normHeads(x device.View, w *vector) {
+	b.Add(&device.RMSNorm{Out: x, X: x, Weight: w.weights, Epsilon: b.config.Epsilon, Groups: x.Width / b.config.HeadDim})
+}
+
+func (b *builder) multiply(p product, x device.View) device.View {
+	out := b.buffer(p.rows())
+	offset := 0
+	for _, m := range p {
+		b.Add(&device.MatMul{Out: out.Slice(offset, m.rows), X: x, Weight: m.weights, Bias: m.bias})
+		offset += m.rows
+	}
+	return out
+}
+
+// query makes queries, keys and values of x, puts the last two in the cache and
+// returns the first. All are views of one buffer, which devices can rotate at once.
+func (b *builder) query(layer int, l *block, x device.View) device.View {
+	c := b.config
+	qkv := b.multiply(l.qkv, x)
+	query := qkv.Slice(0, c.queryWidth())
+	key := qkv.Slice(query.Width, c.keyWidth())
+	value := qkv.Slice(query.Width+key.Width, c.keyWidth())
+	if l.queryNorm != nil {
+		b.normHeads(query, l.queryNorm)
+		b.normHeads(key, l.keyNorm)
+	}
+	rope, table := &c.Rope, b.model.rope
+	if c.SlidingRope != nil && c.sliding(layer) {
+		rope, table = c.SlidingRope, b.model.sliding
+	}
+	b.Add(&device.Rope{
+		Query: query, Key: key, Value: value, Layer: layer,
+		HeadCount: c.HeadCount, HeadCountKV: c.HeadCountKV, HeadDim: c.HeadDim,
+		Dimensions: rope.Dimensions, Mode: rope.Mode, Table: table,
+	})
+	return query
+}
+
+func (b *builder) attention(layer int, query device.View) device.View {
+	c := b.config
+	out := b.buffer(query.Width)
+	b.Add(&device.Attention{
+		Out: out, Query: query, Layer: layer,
+		HeadCount: c.HeadCount, HeadCountKV: c.HeadCountKV, HeadDim: c.HeadDim,
+		Scale: c.AttentionScale, Window: c.Window(layer), SoftCap: c.AttentionSoftCap,
+	})
+	return out
+}
+
+func (b *builder) gather(x device.View) device.View {
+	out := b.buffer(x.Width)
+	b.Add(&device.Gather{Out: out, X: x})
+	return out
+}
+
+// branch returns the product that a norm is going to add to the residual stream.
+func (b *builder) branch(p product, x device.View, postNorm *vector) *device.View {
+	out := b.multiply(p, x)
+	if postNorm != nil {
+		b.Add(&device.RMSNorm{Out: out, X: out, Weight: postNorm.weights, Epsilon: b.config.Epsilon})
+	}
+	return &out
+}
+
+func (b *builder) feedForward(gateUp product, x device.View) device.View {
+	both := b.multiply(gateUp, x)
+	half := both.Width / 2
+	up := both.Slice(half, half)
+	out := b.buffer(half)
+	b.Add(&device.GLU{Out: out, Gate: both.Slice(0, half), Up: &up, Activation: b.config.Activation})
+	return out
+}
