@@ -1,0 +1,189 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/engine/gguf"
+	"github.com/realm-webgpu/realm/engine/model"
+)
+
+// infoFlags are the flags of realm info.
+type infoFlags struct {
+	model   modelFlags
+	load    loadFlags
+	tensors bool
+	json    bool
+}
+
+func newInfo() *cobra.Command {
+	var f infoFlags
+	c := &cobra.Command{
+		Use:   "info",
+		Short: "Look into a model file",
+		Long: `Info prints what a GGUF file says of itself, what its tensors take, and the memory
+that it needs on a device. It reads the header only: no weights, no device.`,
+		Example: `  realm info
+  realm info -m model.gguf --ctx 8192 --kv-type f16
+  realm info -m model.gguf --tensors
+  realm info -m model.gguf --json`,
+		Args: arguments(0, 0, "none: name the file with -m"),
+		RunE: f.run,
+	}
+	flags := c.Flags()
+	f.model.add(flags)
+	f.load.addCache(flags)
+	flags.BoolVar(&f.tensors, "tensors", false, "list every tensor")
+	flags.BoolVar(&f.json, "json", false, "print one JSON object")
+	return c
+}
+
+func (f *infoFlags) run(c *cobra.Command, _ []string) error {
+	file, err := f.model.open()
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	r := newInfoReport(f.model.name(), file)
+	if f.tensors {
+		r.listTensors(file)
+	}
+	if err := r.planMemory(file, int(f.load.context), device.CacheType(f.load.cacheType)); err != nil {
+		return err
+	}
+	if f.json {
+		return printJSON(c.OutOrStdout(), r)
+	}
+	return r.print(c.OutOrStdout(), file)
+}
+
+// infoReport is what realm info prints, in JSON or for people.
+type infoReport struct {
+	File       string         `json:"file"`
+	Version    uint32         `json:"gguf_version"`
+	Parameters int            `json:"parameters"` // weights of all tensors
+	Metadata   map[string]any `json:"metadata"`
+	Types      []typeReport   `json:"types"`
+	Tensors    []tensorReport `json:"tensors,omitempty"`
+	Memory     *memoryReport  `json:"memory,omitempty"`
+	// Unsupported says why there is no Memory: Realm cannot run the file.
+	Unsupported string `json:"unsupported,omitempty"`
+}
+
+// typeReport sums up the tensors of one type.
+type typeReport struct {
+	Type       string  `json:"type"`
+	Tensors    int     `json:"tensors"`
+	Weights    int     `json:"weights"`
+	Bytes      int64   `json:"bytes"`
+	BitsWeight float64 `json:"bits_per_weight"`
+}
+
+type tensorReport struct {
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Dims  []int  `json:"dims"` // the fastest first
+	Bytes int64  `json:"bytes"`
+}
+
+// memoryReport is what a model takes on a device, in bytes: see model.MemoryPlan.
+type memoryReport struct {
+	Context    int    `json:"context_tokens"`
+	CacheType  string `json:"kv_type"`
+	Weights    int64  `json:"weights_bytes"`
+	Cache      int64  `json:"kv_bytes"`
+	CacheToken int64  `json:"kv_bytes_per_token"`
+	Scratch    int64  `json:"activations_bytes"`
+	Total      int64  `json:"total_bytes"`
+}
+
+func newInfoReport(name string, f *gguf.File) *infoReport {
+	r := &infoReport{File: name, Version: f.Version, Metadata: map[string]any{}}
+	for key, v := range f.All() {
+		r.Metadata[key] = jsonValue(v)
+	}
+	byType := map[string]int{}
+	for _, t := range f.Tensors {
+		i, ok := byType[t.TypeName()]
+		if !ok {
+			i = len(r.Types)
+			byType[t.TypeName()] = i
+			r.Types = append(r.Types, typeReport{Type: t.TypeName()})
+		}
+		r.Types[i].Tensors++
+		r.Types[i].Weights += t.Elements()
+		r.Types[i].Bytes += t.Size
+		r.Parameters += t.Elements()
+	}
+	for i := range r.Types {
+		r.Types[i].BitsWeight = 8 * float64(r.Types[i].Bytes) / float64(r.Types[i].Weights)
+	}
+	return r
+}
+
+func (r *infoReport) listTensors(f *gguf.File) {
+	for _, t := range f.Tensors {
+		r.Tensors = append(r.Tensors, tensorReport{t.Name, t.TypeName(), t.Dims, t.Size})
+	}
+}
+
+// planMemory says what the model takes with a context, 0 for its own. A file
+// that Realm cannot run has no plan, but a reason.
+func (r *infoReport) planMemory(f *gguf.File, context int, t device.CacheType) error {
+	plan, err := model.Plan(f, context, t)
+	switch {
+	case errors.Is(err, model.ErrContext):
+		return err
+	case err != nil:
+		r.Unsupported = err.Error()
+		return nil
+	}
+	r.Memory = &memoryReport{plan.Context, t.String(), plan.Weights, plan.Cache, plan.CachePerToken, plan.Scratch, plan.Total()}
+	return nil
+}
+
+func (r *infoReport) print(w io.Writer, f *gguf.File) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	size := int64(0)
+	for _, s := range r.Types {
+		size += s.Bytes
+	}
+	fmt.Fprintf(t, "%s: GGUF version %d, %s weights in %s\n", printable(r.File), r.Version,
+		count(r.Parameters), humanize.IBytes(uint64(size)))
+
+	fmt.Fprintln(t, "\nMetadata")
+	for key, v := range f.All() {
+		fmt.Fprintf(t, "  %s\t%s\n", printable(key), v)
+	}
+	fmt.Fprintln(t, "\nTensors\tcount\tweights\tbytes\tbits a weight")
+	for _, s := range r.Types {
+		fmt.Fprintf(t, "  %s\t%d\t%s\t%s\t%.4g\n", s.Type, s.Tensors, count(s.Weights), humanize.IBytes(uint64(s.Bytes)), s.BitsWeight)
+	}
+	for i, x := range r.Tensors {
+		if i == 0 {
+			fmt.Fprintln(t, "\nTensor\ttype\tdimensions\tbytes")
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%v\t%d\n", printable(x.Name), x.Type, x.Dims, x.Bytes)
+	}
+	if m := r.Memory; m != nil {
+		fmt.Fprintf(t, "\nMemory on a device, for %d tokens of context with %s keys and values\n", m.Context, m.CacheType)
+		for _, part := range []struct {
+			name  string
+			bytes int64
+		}{{"weights", m.Weights}, {"keys and values", m.Cache}, {"activations, about", m.Scratch}, {"together", m.Total}} {
+			fmt.Fprintf(t, "  %s\t%s\n", part.name, humanize.IBytes(uint64(part.bytes)))
+		}
+	} else {
+		fmt.Fprintf(t, "\nRealm cannot run this file: %s\n", r.Unsupported)
+	}
+	return t.Flush()
+}
+
+// count is a number of weights for people to read.
+func count(n int) string { return humanize.SIWithDigits(float64(n), 1, "") }

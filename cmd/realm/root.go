@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+const rootHelp = `Realm runs GGUF language models on any GPU through WebGPU, or on the CPU where
+there is none.
+
+A model need not be downloaded to try it: where -m names no file, commands use
+atlas, a small model that is built in and knows the countries of the world.
+Answers go to standard output, everything else to standard error.`
+
+const rootExample = `  # Ask the model that is built in.
+  realm run "What is the capital of France?"
+
+  # Ask a model of your own, and limit the answer to 200 tokens.
+  realm run -m llama-3.2-1b-q4_0.gguf -n 200 "Why is the sky blue?"
+
+  # See which GPUs there are, and use one.
+  realm devices
+  realm run --device webgpu:0 "Tell me about Brazil."
+
+  # Look into a file, make it smaller, and see how fast it is.
+  realm info -m model-f16.gguf
+  realm quantize model-f16.gguf model-q4_k.gguf --type Q4_K
+  realm bench -m model-q4_k.gguf`
+
+// The groups of the root's help.
+const (
+	groupModels  = "models"
+	groupMachine = "machine"
+)
+
+// newRoot returns the command line.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:     "realm",
+		Short:   "Run GGUF language models on any GPU",
+		Long:    rootHelp + "\n\n" + exitHelp,
+		Example: rootExample,
+		// Errors are printed by main, on one line.
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		// Edits between what was typed and what is suggested.
+		SuggestionsMinimumDistance: 2,
+		// Runs without a subcommand and for an unknown one.
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			err := fmt.Errorf("unknown command %q", args[0])
+			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+				err = fmt.Errorf("%w: did you mean %q?", err, near[0])
+			}
+			return &usageError{c.CommandPath(), err}
+		},
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c.CommandPath(), err} })
+	root.AddGroup(
+		&cobra.Group{ID: groupModels, Title: "Models:"},
+		&cobra.Group{ID: groupMachine, Title: "This machine:"},
+	)
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			c.Flags().SortFlags = false // in the order in which they were added
+			root.AddCommand(c)
+		}
+	}
+	add(groupModels, newRun(), newInfo(), newQuantize(), newTokenize(), newLogits())
+	add(groupMachine, newDevices(), newBench(), newVersion())
+	return root
+}
+
+// arguments takes from least to most arguments, which are named for the error.
+func arguments(least, most int, names string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) > most && most == 0:
+			return &usageError{c.CommandPath(), fmt.Errorf("unexpected argument %q", args[0])}
+		case len(args) < least, len(args) > most:
+			return &usageError{c.CommandPath(), fmt.Errorf("%d arguments, want %s", len(args), names)}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/realm-webgpu/realm/e2e/models"
+	"github.com/realm-webgpu/realm/engine"
+	"github.com/realm-webgpu/realm/engine/chat"
+	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/engine/gguf"
+)
+
+// modelFlags say which file a model is in.
+type modelFlags struct{ path string }
+
+func (m *modelFlags) add(flags *pflag.FlagSet) {
+	flags.StringVarP(&m.path, "model", "m", "", "GGUF `FILE` of the model, the first one of a split (default: atlas, built in)")
+}
+
+// open opens the file. Its errors are modelErrors.
+func (m *modelFlags) open() (*gguf.File, error) {
+	f, err := m.read()
+	if err != nil {
+		return nil, &modelError{err}
+	}
+	return f, nil
+}
+
+func (m *modelFlags) read() (*gguf.File, error) {
+	if m.path == "" {
+		return gguf.Read(bytes.NewReader(models.Atlas))
+	}
+	return gguf.Open(m.path)
+}
+
+// name is the file as people call it.
+func (m *modelFlags) name() string {
+	if m.path == "" {
+		return "atlas (built in)"
+	}
+	return m.path
+}
+
+const deviceHelp = "`DEVICE` to compute on: auto (the best GPU, or else the CPU), webgpu, webgpu:ADAPTER (its number or a part of its name, see realm devices) or cpu"
+
+// deviceFlags say how a device is opened.
+type deviceFlags struct {
+	memory  sizeValue
+	threads countValue
+}
+
+func (d *deviceFlags) add(flags *pflag.FlagSet) {
+	flags.Var(&d.memory, "memory", "the most memory to take on the device, such as 4GB (default: no bound)")
+	flags.Var(&d.threads, "threads", "threads of the CPU device; 0: as many as there are cores")
+}
+
+// loadFlags say how a model is put on a device.
+type loadFlags struct {
+	context   countValue
+	cacheType cacheTypeValue
+	template  string
+}
+
+func (l *loadFlags) addCache(flags *pflag.FlagSet) {
+	flags.Var(&l.context, "ctx", "tokens of context, prompt and answer together; 0: what the model was trained for")
+	flags.Var(&l.cacheType, "kv-type", "how keys and values are kept: f16 or f32 (twice the memory)")
+}
+
+func (l *loadFlags) addTemplate(flags *pflag.FlagSet) {
+	flags.StringVar(&l.template, "template", "", "chat `TEMPLATE`: a built-in one ("+strings.Join(chat.BuiltinNames(), ", ")+"), @FILE or Jinja text (default: the model's own)")
+}
+
+// templateText gives the template's text or name, from a file where it says so.
+func (l *loadFlags) templateText() (string, error) {
+	path, ok := strings.CutPrefix(l.template, "@")
+	if !ok {
+		return l.template, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("template: %w", err)
+	}
+	return string(text), nil
+}
+
+// session is a model on a device.
+type session struct {
+	engine *engine.Engine
+	model  *engine.Model
+	load   time.Duration // from opening the device until the model was ready
+}
+
+// openSession opens a device and puts the model of f on it. Fallbacks and, on a
+// terminal, progress are told on notes. f must stay open until Close.
+func openSession(ctx context.Context, notes io.Writer, f *gguf.File, name string, d deviceFlags, l loadFlags) (*session, error) {
+	template, err := l.templateText()
+	if err != nil {
+		return nil, err
+	}
+	quietMesa()
+	start := time.Now()
+	e, err := engine.Open(engine.Options{
+		Device: name, Memory: int64(d.memory), Threads: int(d.threads),
+		Notice: func(line string) { fmt.Fprintln(notes, "realm: "+line) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	progress := newProgress(notes, "loading")
+	m, err := e.Load(ctx, f, engine.LoadOptions{
+		Context: int(l.context), CacheType: device.CacheType(l.cacheType), Template: template, Progress: progress.show,
+	})
+	progress.end()
+	if err != nil {
+		// What is not the device's fault, or the caller's, is the file's.
+		return nil, errors.Join(&modelError{err}, e.Close())
+	}
+	return &session{e, m, time.Since(start)}, nil
+}
+
+// Close gives back what the session took.
+func (s *session) Close() error { return errors.Join(s.model.Close(), s.engine.Close()) }
+
+// quietMesa gives Mesa's software Vulkan driver the folder that it looks for
+// when it is opened. Without XDG_RUNTIME_DIR, as in containers and services, it
+// prints a complaint on standard error, where Realm's own messages belong.
+func quietMesa() {
+	const variable = "XDG_RUNTIME_DIR"
+	if runtime.GOOS == "linux" && os.Getenv(variable) == "" {
+		// It cannot fail: the name is good and the folder has no NUL in it.
+		_ = os.Setenv(variable, os.TempDir())
+	}
+}
+
+// deviceReport describes a device in JSON.
+type deviceReport struct {
+	Backend  string `json:"backend"`
+	Name     string `json:"name"`
+	Driver   string `json:"driver"`
+	Software bool   `json:"software"`
+}
+
+func newDeviceReport(i device.Info) deviceReport {
+	return deviceReport{i.Backend, i.Name, i.Driver, i.Software}
+}
