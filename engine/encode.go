@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/realm-webgpu/realm/engine/chat"
+	"github.com/realm-webgpu/realm/engine/gguf"
+	"github.com/realm-webgpu/realm/engine/token"
+)
+
+// Encode returns the ids of a text, after BOS where the vocabulary wants it.
+// With special, text such as <|im_end|> is read as the token: leave that out
+// for text that is not to be trusted.
+func (m *Model) Encode(text string, special bool) []int32 {
+	return m.tokenizer.Encode(nil, text, token.Options{AddSpecial: true, ParseSpecial: special})
+}
+
+// EncodeChat returns the ids of a conversation in the model's template, up to
+// where the model answers. Errors: ErrTemplate, and those of
+// [chat.Template.Render].
+func (m *Model) EncodeChat(messages []chat.Message) ([]int32, error) {
+	if m.template == nil {
+		return nil, fmt.Errorf("engine: encode chat: %w", ErrTemplate)
+	}
+	text, err := m.template.Render(chat.Request{Messages: messages, AddGenerationPrompt: true})
+	if err != nil {
+		return nil, fmt.Errorf("engine: encode chat: %w", err)
+	}
+	ids := m.tokenizer.Encode(nil, text, token.Options{ParseSpecial: true})
+	if m.template.BeginsWithBOS(text) {
+		return ids, nil
+	}
+	// What the vocabulary puts before a text, without what it may put behind it:
+	// the model is to go on.
+	bos, found := m.tokenizer.BOS()
+	if none := m.Encode("", false); found && len(none) > 0 && none[0] == bos {
+		ids = append([]int32{bos}, ids...)
+	}
+	return ids, nil
+}
+
+// newTemplate returns the chat template that the option names, or the file's
+// own: nil where it has none.
+func newTemplate(f *gguf.File, t *token.Tokenizer, option string) (*chat.Template, error) {
+	bos, eos := pieceOf(t, t.BOS), pieceOf(t, t.EOS)
+	if option == "" {
+		template, err := chat.Open(f, bos, eos)
+		if errors.Is(err, ErrTemplate) {
+			return nil, nil
+		}
+		return template, err
+	}
+	source := option
+	if !strings.ContainsAny(option, "{\n") {
+		var err error
+		if source, err = chat.Builtin(option); err != nil {
+			return nil, err
+		}
+	}
+	return chat.NewTemplate(source, bos, eos)
+}
+
+// pieceOf returns the text of a token that a vocabulary may not have.
+func pieceOf(t *token.Tokenizer, get func() (int32, bool)) string {
+	id, found := get()
+	if !found {
+		return ""
+	}
+	return t.Piece(id)
+}

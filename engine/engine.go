@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/realm-webgpu/realm/engine/device"
+)
+
+// Options say which device to open and how.
+type Options struct {
+	// Device is "" or "auto" for the best WebGPU adapter, or the CPU where there
+	// is none; "webgpu" for the best adapter; "webgpu:" and the index of an
+	// adapter or part of its name; or "cpu". Devices lists what there is.
+	Device string
+	// Memory bounds what is taken on the device, in bytes. 0: no bound.
+	Memory int64
+	// Threads is the number of goroutines that the CPU device computes with.
+	// 0: GOMAXPROCS.
+	Threads int
+	// Notice, unless nil, is told of each fallback as it happens: one line that
+	// says what was lost and why. Notices has them too.
+	Notice func(line string)
+}
+
+// Engine is an open device and the models on it.
+type Engine struct {
+	device device.Device
+	runner *runner
+	notice func(string)
+
+	mu      sync.Mutex
+	closed  bool
+	models  []*Model // open, in the order of their loads
+	notices []string
+}
+
+// Open opens a device. Errors: ErrDevice for a name that is none, naming the
+// choices; ErrOption; device.ErrNotFound for an adapter that is not there; and
+// what the driver says.
+func Open(o Options) (*Engine, error) {
+	if o.Memory < 0 || o.Threads < 0 {
+		return nil, fmt.Errorf("engine: open: Memory %d, Threads %d: %w", o.Memory, o.Threads, ErrOption)
+	}
+	e := &Engine{runner: newRunner(), notice: o.Notice}
+	var err error
+	if e.device, err = e.open(o); err != nil {
+		return nil, fmt.Errorf("engine: open: %w", err)
+	}
+	return e, nil
+}
+
+// Device describes the device.
+func (e *Engine) Device() device.Info { return e.device.Info() }
+
+// Memory returns what is taken on the device now, and the bound.
+func (e *Engine) Memory() device.Memory { return e.device.Memory() }
+
+// Counters returns the device's totals since it was opened, all zero where it
+// does not count.
+func (e *Engine) Counters() device.Counters {
+	if d, ok := e.device.(device.Counted); ok {
+		return d.Counters()
+	}
+	return device.Counters{}
+}
+
+// Notices returns the fallbacks so far, a line each: what was lost and why.
+func (e *Engine) Notices() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.notices)
+}
+
+// say records a fallback.
+func (e *Engine) say(line string) {
+	e.mu.Lock()
+	e.notices = append(e.notices, line)
+	e.mu.Unlock()
+	if e.notice != nil {
+		e.notice(line)
+	}
+}
+
+// Close closes the models that are still open, and the device.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	closed, models := e.closed, e.models
+	e.closed, e.models = true, nil
+	e.mu.Unlock()
+	if closed {
+		return nil
+	}
+	var errs []error
+	for _, m := range slices.Backward(models) {
+		errs = append(errs, m.Close())
+	}
+	e.runner.enterAlways()
+	defer e.runner.leave()
+	return errors.Join(append(errs, e.device.Close())...)
+}
+
+// adopt adds a model to those that Close closes.
+func (e *Engine) adopt(m *Model) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return ErrClosed
+	}
+	e.models = append(e.models, m)
+	return nil
+}
+
+// forget takes a model out of those that Close closes.
+func (e *Engine) forget(m *Model) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if i := slices.Index(e.models, m); i >= 0 {
+		e.models = slices.Delete(e.models, i, i+1)
+	}
+}

@@ -1,0 +1,70 @@
+package kv
+
+import (
+	"fmt"
+	"math"
+	"sync"
+)
+
+// Copier copies a page of keys and values onto another, in the order of the
+// steps around the call. A device.Cache is one.
+type Copier interface {
+	CopyPage(dst, src int) error
+}
+
+// Pool is the pages of a cache. It may be used by many goroutines.
+type Pool struct {
+	pageTokens int
+	copier     Copier
+
+	mu      sync.Mutex
+	holders []int32 // [pages] how many tables hold each
+	free    []int32 // pages that no table holds; the next to be taken is last
+}
+
+// NewPool returns a pool of pages, numbered from 0, of pageTokens tokens each.
+// It panics unless there are from 1 to 2³¹-1 pages of at least a token: these
+// are the program's own numbers, not a file's.
+func NewPool(pages, pageTokens int, copier Copier) *Pool {
+	if pages < 1 || pages > math.MaxInt32 || pageTokens < 1 {
+		panic(fmt.Sprintf("kv: %d pages of %d tokens", pages, pageTokens))
+	}
+	p := &Pool{pageTokens: pageTokens, copier: copier, holders: make([]int32, pages), free: make([]int32, pages)}
+	for i := range p.free {
+		p.free[i] = int32(pages - 1 - i)
+	}
+	return p
+}
+
+// Total returns the number of pages.
+func (p *Pool) Total() int { return len(p.holders) }
+
+// Free returns how many pages no table holds.
+func (p *Pool) Free() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.free)
+}
+
+// PageTokens returns the number of tokens of a page.
+func (p *Pool) PageTokens() int { return p.pageTokens }
+
+// pagesOf returns how many pages hold n tokens.
+func (p *Pool) pagesOf(n int) int { return (n + p.pageTokens - 1) / p.pageTokens }
+
+// take moves the next free page to a holder. The caller holds p.mu and has
+// seen that there is one.
+func (p *Pool) take() int32 {
+	page := p.free[len(p.free)-1]
+	p.free = p.free[:len(p.free)-1]
+	p.holders[page] = 1
+	return page
+}
+
+// drop lets go of a page. The caller holds p.mu.
+func (p *Pool) drop(page int32) {
+	p.holders[page]--
+	if p.holders[page] == 0 {
+		p.free = append(p.free, page)
+	}
+}
