@@ -130,8 +130,10 @@ func (m *Matrix) Rows() int {
 
 // Weights is a matrix or vector that lives on a device.
 type Weights interface {
-	// Shape returns n_out and n_in; a vector has one row.
+	// Shape returns n_out and n_in, of each expert; a vector has one row.
 	Shape() (rows, columns int)
+	// Experts is the number of matrices, 1 but for Experts operations.
+	Experts() int
 	// Format is the format it was uploaded in.
 	Format() *quant.Format
 	// Bytes is the device memory it takes.

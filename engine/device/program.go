@@ -67,6 +67,13 @@ type Embed struct {
 	Scale float32 // 0 means 1
 }
 
+// EmbedPosition gathers the rows of Table that the step's positions name:
+// Out[t] = Table[Positions[t]].
+type EmbedPosition struct {
+	Out   View
+	Table Weights // [positions, n_embd], any format
+}
+
 // RMSNorm normalises every row (Zhang and Sennrich 2019):
 //
 //	X += Residual                       (when there is one, written back to X)
@@ -81,6 +88,19 @@ type RMSNorm struct {
 	Weight   Weights // [Width/Groups]
 	Epsilon  float32
 	Groups   int // 0 means 1
+}
+
+// LayerNorm normalises every row (Ba et al. 2016):
+//
+//	X += Residual                       (when there is one, written back to X)
+//	Out = (X - mean(X)) / sqrt(var(X) + Epsilon) * Weight + Bias
+//
+// Out may be X.
+type LayerNorm struct {
+	Out, X       View
+	Residual     *View
+	Weight, Bias Weights // [Width]; Bias may be nil
+	Epsilon      float32
 }
 
 // MatMul is Out = X · Wᵀ + Bias: [T, n_in] by [n_out, n_in] gives [T, n_out].
@@ -151,6 +171,29 @@ type GLU struct {
 	Activation Activation
 }
 
+// Experts is a mixture of gated feed-forward networks (Shazeer et al. 2017,
+// as in Mixtral): the Used experts with the largest Router logits, lower index
+// first among equals, weighted by the softmax over those alone:
+//
+//	Out = sum over chosen e of weight[e] * Down[e] · (activation(Gate[e] · X) * (Up[e] · X))
+type Experts struct {
+	Out, X     View    // [T, n_embd]
+	Router     View    // [T, n_expert] logits
+	Gate, Up   Weights // n_expert matrices [n_ff, n_embd]
+	Down       Weights // n_expert matrices [n_embd, n_ff]
+	Used       int     // 1 to MaxExperts, at most n_expert
+	Activation Activation
+}
+
+// MaxExperts bounds Experts.Used.
+const MaxExperts = 16
+
+// SoftCap replaces every element x of X by Cap*tanh(x/Cap).
+type SoftCap struct {
+	X   View
+	Cap float32 // over 0
+}
+
 // Add is Out = X + Y. Out may be X or Y.
 type Add struct{ Out, X, Y View }
 
@@ -176,6 +219,19 @@ const MaxTopK = 64
 // Views of each operation.
 
 func (o *Embed) Views() (r, w []View) { return nil, []View{o.Out} }
+
+func (o *EmbedPosition) Views() (r, w []View) { return nil, []View{o.Out} }
+
+func (o *LayerNorm) Views() (r, w []View) {
+	if o.Residual != nil {
+		return []View{o.X, *o.Residual}, []View{o.Out, o.X}
+	}
+	return []View{o.X}, []View{o.Out}
+}
+
+func (o *Experts) Views() (r, w []View) { return []View{o.X, o.Router}, []View{o.Out} }
+
+func (o *SoftCap) Views() (r, w []View) { return []View{o.X}, []View{o.X} }
 
 func (o *RMSNorm) Views() (r, w []View) {
 	if o.Residual != nil {

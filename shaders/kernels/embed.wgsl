@@ -1,7 +1,8 @@
-// out[t, k] = scale * weights[token[t], k]
+// out[t, k] = scale * weights[index[t], k]
 //
-// A thread writes one octet of one row. Tokens under zero stand for ids that
-// the step before chose: -1 - i is that of its output i.
+// A thread writes one octet of one row. The index is the row's token, or its
+// position. Tokens under zero stand for ids that the step before chose: -1 - i
+// is that of its output i.
 {{template "types1"}}
 
 struct Params {
@@ -10,7 +11,7 @@ struct Params {
   count: u32,      // rows in this part
   out_offset: u32, // in f32
   out_stride: u32,
-  tokens: u32,     // where the step's tokens start
+  indices: u32,    // where they start in the step
   n_rows: u32,     // where the step's number of rows is
   n_embd: u32,
   scale: f32,
@@ -29,10 +30,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let u = id.x / 4u;
   let o = id.x % 4u;
   if (u >= p.units || id.y >= u32(step[p.n_rows])) { return; }
-  var token = step[p.tokens + id.y];
-  if (token < 0) { token = chosen[-1 - token]; }
-  if (token < 0) { token = 0; }
-  let in_table = u32(token);
+  var index = step[p.indices + id.y];
+  if (index < 0) { index = chosen[-1 - index]; }
+  if (index < 0) { index = 0; }
+  let in_table = u32(index);
   if (in_table < p.first || in_table >= p.first + p.count) { return; }
   let row = in_table - p.first;
   let h = o / 2u;

@@ -6,7 +6,8 @@
 // tile size, so a row of x gives the same sums alone and in any batch.
 //
 // Vectors, Columns: the tile. Lanes: threads over rows. Slices: threads over k.
-// Bias: 1 when a bias is added.
+// Bias: 1 when a bias is added. Experts: 0, or 1 when each column has a matrix of
+// its own, that of its expert; there is one column to a thread then.
 {{template "types"}}
 
 struct Params {
@@ -18,6 +19,12 @@ struct Params {
   out_stride: u32,
   bias_offset: u32,
   n_in: u32,       // in vec4
+{{- if .Experts}}
+  first: u32,      // first expert of this part
+  count: u32,      // experts in this part
+  distance: u32,   // between two experts, in W
+  share: u32,      // columns that read the same row of x
+{{- end}}
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -26,6 +33,9 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> out: array<F>;
 {{- if .Bias}}
 @group(0) @binding(4) var<storage, read> bias: array<F>;
+{{- end}}
+{{- if .Experts}}
+@group(0) @binding(4) var<storage, read> routes: array<vec2<u32>>; // expert, weight
 {{- end}}
 {{- if gt .Slices 1}}
 var<workgroup> partial: array<F, {{mul (mul .Lanes .Slices) (mul .Vectors .Columns)}}>;
@@ -36,11 +46,19 @@ var<workgroup> partial: array<F, {{mul (mul .Lanes .Slices) (mul .Vectors .Colum
 @compute @workgroup_size({{.Lanes}}, {{.Slices}})
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let lane = (workgroup.x + workgroup.z * 32768u) * {{.Lanes}}u + local.x;
-  let row = lane * {{.Vectors}}u;
   let column = workgroup.y * {{.Columns}}u;
+{{- if .Experts}}
+  let expert = routes[column].x - p.first; // wraps around below the first
+  let first_row = lane * {{.Vectors}}u;
+  let live = first_row < p.n_out && expert < p.count;
+  let row = expert * p.distance + first_row; // for the codec
+{{- else}}
+  let row = lane * {{.Vectors}}u;
+  let first_row = row;
   let live = row < p.n_out;
+{{- end}}
 {{- range $c := seq 0 .Columns}}
-  let x{{$c}} = p.x_offset + (column + {{$c}}u) * p.x_stride;
+  let x{{$c}} = p.x_offset + (column + {{$c}}u){{if $.Experts}} / p.share{{end}} * p.x_stride;
 {{- range $r := seq 0 $.Vectors}}
   var total{{$c}}_{{$r}} = F();
 {{- end}}{{end}}
@@ -101,15 +119,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     for (var s = 1u; s < {{.Slices}}u; s++) {
       sum += partial[(s * {{.Lanes}}u + local.x) * {{mul .Vectors .Columns}}u + i];
     }
-    if (row + r < p.n_out) {
-      out[p.out_offset + (column + c) * p.out_stride + row + r] = sum{{if .Bias}} + bias[p.bias_offset + row + r]{{end}};
+    if (live && first_row + r < p.n_out) {
+      out[p.out_offset + (column + c) * p.out_stride + first_row + r] = sum{{if .Bias}} + bias[p.bias_offset + first_row + r]{{end}};
     }
   }
 {{- else}}
 {{- range $r := seq 0 .Vectors}}
-  if (row + {{$r}}u < p.n_out) {
+  if (live && first_row + {{$r}}u < p.n_out) {
 {{- range $c := seq 0 $.Columns}}
-    out[p.out_offset + (column + {{$c}}u) * p.out_stride + row + {{$r}}u] = total{{$c}}_{{$r}}{{if $.Bias}} + bias[p.bias_offset + row + {{$r}}u]{{end}};
+    out[p.out_offset + (column + {{$c}}u) * p.out_stride + first_row + {{$r}}u] = total{{$c}}_{{$r}}{{if $.Bias}} + bias[p.bias_offset + first_row + {{$r}}u]{{end}};
 {{- end}}
   }
 {{- end}}

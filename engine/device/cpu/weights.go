@@ -165,6 +165,9 @@ func (d *Device) UploadVector(values []float32) (device.Weights, error) {
 // Shape implements [device.Weights].
 func (w *weights) Shape() (rows, columns int) { return w.rows, w.columns }
 
+// Experts is the number of matrices.
+func (w *weights) Experts() int { return 1 }
+
 // Format implements [device.Weights].
 func (w *weights) Format() *quant.Format { return w.format }
 

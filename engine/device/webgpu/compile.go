@@ -24,17 +24,17 @@ func (d *Device) Compile(p *device.Program) (device.Executable, error) {
 
 // builder is the state of one Compile.
 type builder struct {
-	device   *Device
-	program  *device.Program
-	e        *executable
-	plan     plan
-	slots    []*buffer
-	extra    int // scratch slots taken behind the plan's
-	pending  []pending
-	params   []uint32 // the uniforms of all dispatches
-	chosen   *buffer
-	topK     *device.TopK
-	partials *buffer // of attention, shared by all layers
+	device  *Device
+	program *device.Program
+	e       *executable
+	plan    plan
+	slots   []*buffer
+	extra   int // scratch slots taken behind the plan's
+	pending []pending
+	params  []uint32 // the uniforms of all dispatches
+	chosen  *buffer
+	topK    *device.TopK
+	inner   []*buffer // what single operations need, shared by all of them
 }
 
 // pending is a dispatch whose uniforms are not uploaded yet.
@@ -87,9 +87,17 @@ func (b *builder) build() error {
 func (b *builder) operation(op device.Op) error {
 	switch o := op.(type) {
 	case *device.Embed:
-		return b.embed(o)
+		scale := o.Scale
+		if scale == 0 {
+			scale = 1
+		}
+		return b.gatherWeights(o.Out, o.Table, b.e.layout.tokens, scale)
+	case *device.EmbedPosition:
+		return b.gatherWeights(o.Out, o.Table, b.e.layout.positions, 1)
 	case *device.RMSNorm:
-		return b.rmsNorm(o)
+		return b.norm(norm{out: o.Out, x: o.X, residual: o.Residual, weight: o.Weight, epsilon: o.Epsilon, groups: max(o.Groups, 1)})
+	case *device.LayerNorm:
+		return b.norm(norm{out: o.Out, x: o.X, residual: o.Residual, weight: o.Weight, bias: o.Bias, epsilon: o.Epsilon, groups: 1, centered: true})
 	case *device.MatMul:
 		return b.matMul(o)
 	case *device.Rope:
@@ -100,6 +108,10 @@ func (b *builder) operation(op device.Op) error {
 		return b.glu(o)
 	case *device.Add:
 		return b.add(o)
+	case *device.SoftCap:
+		return b.softCap(o)
+	case *device.Experts:
+		return b.experts(o)
 	case *device.Gather:
 		return b.gather(o)
 	case *device.TopK:
@@ -150,6 +162,9 @@ func (b *builder) matrix(w device.Weights) (*weights, error) {
 	own, err := b.weights(w)
 	if err == nil && own.parts[0].planes == nil {
 		return nil, fmt.Errorf("a vector stands where a matrix must: %w", device.ErrProgram)
+	}
+	if err == nil && own.experts > 1 {
+		return nil, fmt.Errorf("experts stand where one matrix must: %w", device.ErrProgram)
 	}
 	return own, err
 }

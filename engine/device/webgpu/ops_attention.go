@@ -53,13 +53,9 @@ func (b *builder) attention(o *device.Attention) error {
 	c, l := b.e.cache, &b.e.layout
 	perRow := o.HeadCount * b.program.Pages * (o.HeadDim/4 + 1) * 16
 	block := min(b.program.Rows, max(maxPartials/perRow, 1))
-	if b.partials == nil {
-		var err error
-		if b.partials, err = b.shared(int64(block * perRow)); err != nil {
-			return err
-		}
-	} else if b.partials.size < int64(block*perRow) {
-		return fmt.Errorf("layers of different widths: %w", device.ErrUnsupported)
+	partials, err := b.layerScratch(0, int64(block*perRow))
+	if err != nil {
+		return err
 	}
 	query, qOffset, qStride := b.view4(o.Query)
 	out, outOffset, outStride := b.view4(o.Out)
@@ -72,7 +68,7 @@ func (b *builder) attention(o *device.Attention) error {
 			uint32(o.HeadCount), uint32(o.HeadCountKV), qOffset, qStride,
 			uint32(l.positions), uint32(l.sequences), uint32(l.lengths), uint32(l.tables), uint32(l.pages), stepRows,
 			uint32(b.program.Pages), stepChunks, uint32(o.Window), flag(o.Bidirectional), uint32(row0), bits(o.Scale), bits(o.SoftCap)},
-			b.e.step.all(), query, c.keys[o.Layer].all(), c.values[o.Layer].all(), b.partials.all())
+			b.e.step.all(), query, c.keys[o.Layer].all(), c.values[o.Layer].all(), partials.all())
 		if err != nil {
 			return err
 		}
@@ -80,7 +76,7 @@ func (b *builder) attention(o *device.Attention) error {
 		err = b.dispatch("attention_combine", nil, shaders.Constants{"HeadDim": o.HeadDim}, rows, []uint32{
 			uint32(o.HeadCount), outOffset, outStride, uint32(l.positions), uint32(l.sequences), uint32(l.lengths), stepRows,
 			uint32(b.program.Pages), uint32(o.Window), flag(o.Bidirectional), uint32(row0)},
-			b.e.step.all(), b.partials.all(), out)
+			b.e.step.all(), partials.all(), out)
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func (b *builder) matMul(o *device.MatMul) error {
 	vectors, columns := t.tile(rows)
 	x, xOffset, xStride := b.view4(o.X)
 	out, outOffset, outStride := b.view4(o.Out)
-	constants := shaders.Constants{"Vectors": vectors, "Columns": columns, "Lanes": t.Lanes, "Slices": t.Slices, "Bias": 0}
+	constants := shaders.Constants{"Vectors": vectors, "Columns": columns, "Lanes": t.Lanes, "Slices": t.Slices, "Bias": 0, "Experts": 0}
 	var bias []binding
 	if o.Bias != nil {
 		vector, err := b.vector(o.Bias)
@@ -47,16 +47,23 @@ func (b *builder) matMul(o *device.MatMul) error {
 		bias = []binding{vector}
 	}
 	for _, p := range w.parts {
-		padded := (p.rows + 3) / 4
-		groups := (padded + vectors*t.Lanes - 1) / (vectors * t.Lanes)
-		// A dimension of a grid has at most 65535 workgroups.
-		const most = 32768
-		g := grid{x: uint32(min(groups, most)), z: uint32((groups + most - 1) / most), y: y, tile: uint32(columns)}
-		params := append(w.params(p, 4), uint32(padded), xOffset, xStride, outOffset+uint32(p.first/4), outStride, uint32(p.first/4), uint32(w.columns/4))
+		g := b.rowGrid(p.rows, vectors, y, columns)
+		params := append(w.params(p, 4), uint32(vectorsOf(p.rows)), xOffset, xStride, outOffset+uint32(p.first/4), outStride, uint32(p.first/4), uint32(w.columns/4))
 		bindings := append([]binding{p.buffer.all(), x, out}, bias...)
 		if err := b.dispatch("matmul", w.format, constants, g, params, bindings...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// vectorsOf is how many vectors of four rows there are.
+func vectorsOf(rows int) int { return (rows + 3) / 4 }
+
+// rowGrid is the grid of a product: workgroups over the rows of a part in x and
+// z, for a dimension of a grid has at most 65535, and tiles of columns in y.
+func (b *builder) rowGrid(rows, vectors int, y axis, columns int) grid {
+	const most = 32768 // as in matmul.wgsl
+	groups := (vectorsOf(rows) + vectors*b.device.tuning.Lanes - 1) / (vectors * b.device.tuning.Lanes)
+	return grid{x: uint32(min(groups, most)), z: uint32((groups + most - 1) / most), y: y, tile: uint32(columns)}
 }

@@ -21,20 +21,17 @@ func (b *builder) perElement(n uint32, out device.View) grid {
 	return g
 }
 
-func (b *builder) embed(o *device.Embed) error {
-	table, err := b.matrix(o.Table)
+// gatherWeights writes the rows of a table that indices in the step name.
+func (b *builder) gatherWeights(to device.View, from device.Weights, indices int, scale float32) error {
+	table, err := b.matrix(from)
 	if err != nil {
 		return err
 	}
-	scale := o.Scale
-	if scale == 0 {
-		scale = 1
-	}
-	out, offset, stride := b.view(o.Out)
+	out, offset, stride := b.view(to)
 	for _, p := range table.parts {
 		params := append(table.params(p, 1), uint32(p.first), uint32(p.rows), offset, stride,
-			uint32(b.e.layout.tokens), stepRows, uint32(table.columns), bits(scale))
-		err := b.dispatch("embed", table.format, nil, b.perElement(uint32(table.columns+7)/8, o.Out), params,
+			uint32(indices), stepRows, uint32(table.columns), bits(scale))
+		err := b.dispatch("embed", table.format, nil, b.perElement(uint32(table.columns+7)/8, to), params,
 			p.buffer.all(), b.e.step.all(), b.chosen.all(), out)
 		if err != nil {
 			return err
@@ -43,37 +40,59 @@ func (b *builder) embed(o *device.Embed) error {
 	return nil
 }
 
-func (b *builder) rmsNorm(o *device.RMSNorm) error {
-	weight, err := b.vector(o.Weight)
+// norm is an RMSNorm or, centered, a LayerNorm.
+type norm struct {
+	out, x       device.View
+	residual     *device.View
+	weight, bias device.Weights
+	epsilon      float32
+	groups       int
+	centered     bool
+}
+
+func (b *builder) norm(o norm) error {
+	weight, err := b.vector(o.weight)
 	if err != nil {
 		return err
 	}
-	groups := max(o.Groups, 1)
-	x, xOffset, xStride := b.view4(o.X)
-	out, outOffset, outStride := b.view4(o.Out)
-	constants := shaders.Constants{"InPlace": 0, "Residual": 0}
+	x, xOffset, xStride := b.view4(o.x)
+	out, outOffset, outStride := b.view4(o.out)
+	constants := shaders.Constants{"InPlace": 1, "Residual": 0, "Bias": 0, "Centered": int(flag(o.centered))}
 	bindings := []binding{x, weight}
-	if o.Out.Buffer == o.X.Buffer {
-		constants["InPlace"] = 1
-	} else {
+	if o.out.Buffer != o.x.Buffer {
+		constants["InPlace"] = 0
 		bindings = append(bindings, out)
 	}
-	params := []uint32{uint32(o.X.Width / groups / 4), uint32(groups), xOffset, xStride, outOffset, outStride, 0, 0,
-		bits(float32(o.X.Width / groups)), bits(o.Epsilon)}
-	if o.Residual != nil {
-		if o.Residual.Buffer == o.X.Buffer || o.Residual.Buffer == o.Out.Buffer {
+	width := o.x.Width / o.groups
+	params := []uint32{uint32(width / 4), uint32(o.groups), xOffset, xStride, outOffset, outStride, 0, 0, bits(float32(width)), bits(o.epsilon)}
+	if o.residual != nil {
+		if o.residual.Buffer == o.x.Buffer || o.residual.Buffer == o.out.Buffer {
 			return fmt.Errorf("the residual shares a buffer with what is written: %w", device.ErrUnsupported)
 		}
-		residual, offset, stride := b.view4(*o.Residual)
+		residual, offset, stride := b.view4(*o.residual)
 		constants["Residual"] = 1
 		params[6], params[7] = offset, stride
 		bindings = append(bindings, residual)
 	}
-	g := grid{x: uint32(groups), y: axisRows, tile: 1}
-	if b.isOutput(o.X) {
+	if o.bias != nil {
+		bias, err := b.vector(o.bias)
+		if err != nil {
+			return err
+		}
+		constants["Bias"] = 1
+		bindings = append(bindings, bias)
+	}
+	g := grid{x: uint32(o.groups), y: axisRows, tile: 1}
+	if b.isOutput(o.x) {
 		g.y = axisOutputs
 	}
-	return b.dispatch("rms_norm", nil, constants, g, params, bindings...)
+	return b.dispatch("norm", nil, constants, g, params, bindings...)
+}
+
+func (b *builder) softCap(o *device.SoftCap) error {
+	x, offset, stride := b.view4(o.X)
+	width := uint32(o.X.Width+3) / 4
+	return b.dispatch("soft_cap", nil, nil, b.perElement(width, o.X), []uint32{width, offset, stride, bits(o.Cap)}, x)
 }
 
 func (b *builder) glu(o *device.GLU) error {

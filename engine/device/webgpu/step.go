@@ -104,6 +104,7 @@ type grid struct {
 	tile     uint32
 	row0     uint32
 	count    uint32 // 0: all
+	times    uint32 // columns of each row or output; 0: one
 }
 
 // size returns the workgroups for a step.
@@ -127,5 +128,5 @@ func (g *grid) size(rows, outputs, chunks uint32) (x, y, z uint32) {
 	if g.count > 0 {
 		y = min(y, g.count)
 	}
-	return x, (y + g.tile - 1) / g.tile, z
+	return x, (y + g.tile - 1) / g.tile * max(g.times, 1), z
 }

@@ -31,7 +31,7 @@ type Tuning struct {
 func defaults(class string) Tuning {
 	switch class {
 	case ClassSoftware:
-		return Tuning{Vectors: [4]int{4, 4, 4, 2}, Columns: 4, Lanes: 8, Slices: 1, MaxRows: 64}
+		return Tuning{Vectors: [4]int{4, 4, 4, 2}, Columns: 4, Lanes: 8, Slices: 1, MaxRows: 512}
 	case ClassIntegrated:
 		return Tuning{Vectors: [4]int{1, 1, 1, 1}, Columns: 8, Lanes: 8, Slices: 8, MaxRows: 256}
 	default:

@@ -23,22 +23,27 @@ const (
 	readBytes = 1 << 20
 )
 
-// weights is an uploaded matrix: parts of whole rows, in planes.
+// weights is an uploaded matrix: parts of whole rows, in planes; or matrices,
+// one for each expert, in parts of whole experts.
 type weights struct {
 	format        *quant.Format
-	rows, columns int
+	rows, columns int // of each expert
+	experts       int
 	parts         []part
 	once          sync.Once
 }
 
-// part holds rows [first, first+rows) of a matrix.
+// part holds rows [first, first+rows) of a matrix; or all rows of the experts
+// [expert, expert+count), distance words from one to the next.
 type part struct {
-	buffer      *buffer
-	first, rows int
-	planes      []int // where each plane starts, in words
+	buffer                  *buffer
+	first, rows             int
+	planes                  []int // where each plane starts, in words; nil in a vector
+	expert, count, distance int
 }
 
 func (w *weights) Shape() (rows, columns int) { return w.rows, w.columns }
+func (w *weights) Experts() int               { return w.experts }
 func (w *weights) Format() *quant.Format      { return w.format }
 
 func (w *weights) Bytes() int64 {
@@ -64,47 +69,84 @@ func (d *Device) Upload(ctx context.Context, m device.Matrix) (device.Weights, e
 	if err != nil {
 		return nil, fmt.Errorf("webgpu: upload %s: %w", m.Name, err)
 	}
-	if rows < 1 || columns < 1 || m.Experts > 1 || columns%4 != 0 {
-		return nil, fmt.Errorf("webgpu: upload %s: [%d, %d, %d]: one expert and a multiple of 4 columns are wanted: %w", m.Name, max(m.Experts, 1), rows, columns, device.ErrUnsupported)
+	if rows < 1 || columns < 1 || columns%4 != 0 {
+		return nil, fmt.Errorf("webgpu: upload %s: [%d, %d]: a multiple of 4 columns is wanted: %w", m.Name, rows, columns, device.ErrUnsupported)
 	}
-	w := &weights{format: m.Format, rows: rows, columns: columns}
-	step := d.partRows(m.Format, rows, columns)
-	if step < 1 {
-		return nil, fmt.Errorf("webgpu: upload %s: a row of %d columns passes the largest binding, %d bytes: %w", m.Name, columns, d.limits.StorageBinding, device.ErrUnsupported)
+	w := &weights{format: m.Format, rows: rows, columns: columns, experts: max(m.Experts, 1)}
+	upload := d.uploadRows
+	if m.Experts > 1 {
+		upload = d.uploadExperts
 	}
-	for first := 0; first < rows && err == nil; first += step {
-		err = d.uploadPart(ctx, w, &m, first, min(step, rows-first), rowBytes)
-	}
-	if err != nil {
+	if err := upload(ctx, w, &m, rowBytes); err != nil {
 		w.Release()
 		return nil, fmt.Errorf("webgpu: upload %s: %w", m.Name, err)
 	}
 	return w, nil
 }
 
-// partRows is how many rows of a matrix go into one binding.
-func (d *Device) partRows(f *quant.Format, rows, columns int) int {
-	limit := int(min(d.limits.StorageBinding, d.limits.Buffer, maxPart)) / 4
-	const some = 8 * quant.RowAlign
-	_, words := f.PlaneOffsets(some, columns)
-	if _, all := f.PlaneOffsets(rows, columns); all <= limit {
-		return rows
-	}
-	return limit / words * some
+// bindingWords is the most words that one part may have.
+func (d *Device) bindingWords() int {
+	return int(min(d.limits.StorageBinding, d.limits.Buffer, maxPart)) / 4
 }
 
-func (d *Device) uploadPart(ctx context.Context, w *weights, m *device.Matrix, first, rows, rowBytes int) error {
-	planes, words := w.format.PlaneOffsets(rows, w.columns)
-	b, err := d.newBuffer(m.Name, m.Kind, int64(words)*4, usageStorage)
-	if err != nil {
-		return err
+// uploadRows uploads a matrix in parts of as many rows as a binding covers.
+func (d *Device) uploadRows(ctx context.Context, w *weights, m *device.Matrix, rowBytes int) error {
+	const some = 8 * quant.RowAlign // parts start at a multiple of every tile
+	step := w.rows
+	if _, all := w.format.PlaneOffsets(w.rows, w.columns); all > d.bindingWords() {
+		_, words := w.format.PlaneOffsets(some, w.columns)
+		if step = d.bindingWords() / words * some; step == 0 {
+			return fmt.Errorf("%d rows of %d columns pass the largest binding, %d bytes: %w", some, w.columns, d.limits.StorageBinding, device.ErrUnsupported)
+		}
 	}
-	w.parts = append(w.parts, part{b, first, rows, planes})
-	packed := make([]uint32, words)
-	if err := packRows(ctx, packed, m, first, rows, rowBytes); err != nil {
-		return err
+	for first := 0; first < w.rows; first += step {
+		rows := min(step, w.rows-first)
+		planes, words := w.format.PlaneOffsets(rows, w.columns)
+		packed, err := d.newPart(w, m, words, part{first: first, rows: rows, planes: planes, count: 1, distance: words})
+		if err == nil {
+			err = packRows(ctx, packed, m, 0, first, rows, rowBytes)
+		}
+		if err == nil {
+			err = d.fill(w.parts[len(w.parts)-1].buffer, packed)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return d.fill(b, packed)
+	return nil
+}
+
+// uploadExperts uploads matrices in parts of as many as a binding covers.
+func (d *Device) uploadExperts(ctx context.Context, w *weights, m *device.Matrix, rowBytes int) error {
+	planes, distance := w.format.PlaneOffsets(w.rows, w.columns)
+	step := d.bindingWords() / distance
+	if step == 0 {
+		return fmt.Errorf("an expert of %d bytes passes the largest binding, %d: %w", distance*4, d.limits.StorageBinding, device.ErrUnsupported)
+	}
+	for first := 0; first < w.experts; first += step {
+		count := min(step, w.experts-first)
+		packed, err := d.newPart(w, m, count*distance, part{rows: w.rows, planes: planes, expert: first, count: count, distance: distance})
+		for e := 0; e < count && err == nil; e++ {
+			err = packRows(ctx, packed[e*distance:(e+1)*distance], m, first+e, 0, w.rows, rowBytes)
+		}
+		if err == nil {
+			err = d.fill(w.parts[len(w.parts)-1].buffer, packed)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newPart takes the memory of a part and returns as much on the host.
+func (d *Device) newPart(w *weights, m *device.Matrix, words int, p part) ([]uint32, error) {
+	var err error
+	if p.buffer, err = d.newBuffer(m.Name, m.Kind, int64(words)*4, usageStorage); err != nil {
+		return nil, err
+	}
+	w.parts = append(w.parts, p)
+	return make([]uint32, words), nil
 }
 
 // fill writes words to a buffer, in pieces.
@@ -126,9 +168,9 @@ func (d *Device) fill(b *buffer, words []uint32) error {
 	return nil
 }
 
-// packRows reads rows [first, first+rows) of the stacked sources and packs
-// them, a chunk of rows to a goroutine.
-func packRows(ctx context.Context, packed []uint32, m *device.Matrix, first, rows, rowBytes int) error {
+// packRows reads rows [first, first+rows) of an expert from the stacked sources
+// and packs them, a chunk of rows to a goroutine.
+func packRows(ctx context.Context, packed []uint32, m *device.Matrix, expert, first, rows, rowBytes int) error {
 	type chunk struct {
 		source    io.ReaderAt
 		from      int64 // bytes into the source
@@ -141,7 +183,7 @@ func packRows(ctx context.Context, packed []uint32, m *device.Matrix, first, row
 		low, high := max(start, first), min(start+s.Rows, first+rows)
 		for row := low; row < high; row += perChunk {
 			n := min(perChunk, high-row)
-			chunks = append(chunks, chunk{s.Reader, int64(row-start) * int64(rowBytes), row - first, n})
+			chunks = append(chunks, chunk{s.Reader, int64(expert*s.Rows+row-start) * int64(rowBytes), row - first, n})
 		}
 		start += s.Rows
 	}
@@ -190,7 +232,7 @@ func (d *Device) UploadVector(values []float32) (device.Weights, error) {
 		return nil, err
 	}
 	f, _ := quant.ByName("F32")
-	w := &weights{format: f, rows: 1, columns: len(values), parts: []part{{buffer: b, rows: 1}}}
+	w := &weights{format: f, rows: 1, columns: len(values), experts: 1, parts: []part{{buffer: b, rows: 1}}}
 	if err := d.fill(b, unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(values))), len(values))); err != nil {
 		w.Release()
 		return nil, err
