@@ -84,24 +84,28 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let weight = select(vec4<f32>(0.0), exp(score - above), seen);
     greatest = above;
     sum = sum * fade + ((weight.x + weight.y) + (weight.z + weight.w));
-{{- range $n := seq 0 4}}
-    {
-      let w = weight[{{$n}}];
-{{- if $.CacheF32}}
-      let row_at = at + (t * 4u + {{$n}}u) * {{div $.HeadDim 4}}u;
-{{- range $i := seq 0 (div $.HeadDim 4)}}
-      v{{$i}} = fma(select_seen(bitcast<vec4<f32>>(values[row_at + {{$i}}u]), w), vec4<f32>(w), v{{$i}}{{if eq $n 0}} * fade{{end}});
+{{- range $i := seq 0 (div .HeadDim 4)}}
+    v{{$i}} *= fade;
+{{- end}}
+    for (var n = 0u; n < 4u; n++) {
+      let w = vec4<f32>(weight[n]);
+      // A slot that no token was written to may hold anything: it must not turn
+      // a weight of zero into NaN.
+      let live = w > vec4<f32>(0.0);
+{{- if .CacheF32}}
+      let from_row = at + (t * 4u + n) * {{div .HeadDim 4}}u;
+{{- range $i := seq 0 (div .HeadDim 4)}}
+      v{{$i}} = fma(select(vec4<f32>(), bitcast<vec4<f32>>(values[from_row + {{$i}}u]), live), w, v{{$i}});
 {{- end}}
 {{- else}}
-      let row_at = at + (t * 4u + {{$n}}u) * {{div $.HeadDim 8}}u;
-{{- range $i := seq 0 (div $.HeadDim 8)}}
-      let w{{$i}} = select(vec4<u32>(0u), values[row_at + {{$i}}u], w > 0.0);
-      v{{mul $i 2}} = fma(vec4<f32>(unpack2x16float(w{{$i}}.x), unpack2x16float(w{{$i}}.y)), vec4<f32>(w), v{{mul $i 2}}{{if eq $n 0}} * fade{{end}});
-      v{{add (mul $i 2) 1}} = fma(vec4<f32>(unpack2x16float(w{{$i}}.z), unpack2x16float(w{{$i}}.w)), vec4<f32>(w), v{{add (mul $i 2) 1}}{{if eq $n 0}} * fade{{end}});
+      let from_row = at + (t * 4u + n) * {{div .HeadDim 8}}u;
+{{- range $i := seq 0 (div .HeadDim 8)}}
+      let w{{$i}} = select(vec4<u32>(), values[from_row + {{$i}}u], live);
+      v{{mul $i 2}} = fma(vec4<f32>(unpack2x16float(w{{$i}}.x), unpack2x16float(w{{$i}}.y)), w, v{{mul $i 2}});
+      v{{add (mul $i 2) 1}} = fma(vec4<f32>(unpack2x16float(w{{$i}}.z), unpack2x16float(w{{$i}}.w)), w, v{{add (mul $i 2) 1}});
 {{- end}}
 {{- end}}
     }
-{{- end}}
   }
   // [row][head][chunk]: the result, then greatest and sum.
   let result = ((id.y * p.head_count + head) * p.chunks + chunk) * {{add (div .HeadDim 4) 1}}u;
@@ -110,11 +114,3 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 {{- end}}
   partials[result + {{div .HeadDim 4}}u] = vec4<f32>(greatest, sum, 0.0, 0.0);
 }
-{{- if .CacheF32}}
-
-// A slot that no token was written to may hold anything: it must not turn a
-// weight of zero into NaN.
-fn select_seen(v: vec4<f32>, weight: f32) -> vec4<f32> {
-  return select(vec4<f32>(0.0), v, weight > 0.0);
-}
-{{- end}}

@@ -72,37 +72,26 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 {{- range $r := seq 0 .Vectors}}
       {{$.Codec.Unit $r}}
 {{- end}}
-{{- if not .Codec.HalfScales}}{{template "sums" .}}{{end}}
+{{- if .Codec.HalfScales}}
       for (var h = 0u; h < 2u; h++) {
 {{- range $r := seq 0 .Vectors}}
         {{$.Codec.Half $r}}
 {{- end}}
-{{- if .Codec.HalfScales}}{{template "sums" .}}{{end}}
+        {{template "sums" .}}
         for (var o = h * 2u; o < h * 2u + 2u; o++) {
-{{- range $r := seq 0 .Vectors}}
-          {{$.Codec.Octet $r}}
-{{- end}}
-{{- range $half := seq 0 2}}
-{{- range $c := seq 0 $.Columns}}
-{{- if $.Codec.Plain}}
-          // The last unit of a plain row may be short.
-          let a{{$c}}_{{$half}} = select(vec4<f32>(), x[x{{$c}} + u * 8u + o * 2u + {{$half}}u], u * 8u + o * 2u + {{$half}}u < p.n_in);
-{{- else}}
-          let a{{$c}}_{{$half}} = x[x{{$c}} + u * 8u + o * 2u + {{$half}}u];
-{{- end}}
-{{- if $.Codec.Shifted}}
-          sum{{$c}} += ((a{{$c}}_{{$half}}.x + a{{$c}}_{{$half}}.y) + (a{{$c}}_{{$half}}.z + a{{$c}}_{{$half}}.w));
-{{- end}}{{end}}
-{{- range $n := seq 0 4}}
-{{- range $r := seq 0 $.Vectors}}
-          let q{{$half}}_{{$n}}_{{$r}} = {{$.Codec.Value $r (add (mul $half 4) $n)}};
-{{- range $c := seq 0 $.Columns}}
-          dot{{$c}}_{{$r}} = fma(q{{$half}}_{{$n}}_{{$r}}, F(a{{$c}}_{{$half}}[{{$n}}]), dot{{$c}}_{{$r}});
-{{- end}}{{end}}{{end}}{{end}}
+          {{template "octet" .}}
         }
-{{- if .Codec.HalfScales}}{{template "finish" .}}{{end}}
+        {{template "finish" .}}
       }
-{{- if not .Codec.HalfScales}}{{template "finish" .}}{{end}}
+{{- else}}
+      {{template "sums" .}}
+      // One loop over the octets, not halves of two: software adapters pay for
+      // each turn of a loop.
+      for (var o = 0u; o < 4u; o++) {
+        {{template "octet" .}}
+      }
+      {{template "finish" .}}
+{{- end}}
     }
   }
 {{- if gt .Slices 1}}
@@ -146,4 +135,27 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 {{- range $c := seq 0 .Columns}}{{range $r := seq 0 $.Vectors}}
       total{{$c}}_{{$r}} += {{$.Codec.Finish $r (printf "dot%d_%d" $c $r) (printf "sum%d" $c)}};
 {{- end}}{{end}}
+{{- end}}
+
+{{define "octet"}}
+{{- range $r := seq 0 .Vectors}}
+          {{$.Codec.Octet $r}}
+{{- end}}
+{{- range $half := seq 0 2}}
+{{- range $c := seq 0 $.Columns}}
+{{- if $.Codec.Plain}}
+          // The last unit of a plain row may be short.
+          let a{{$c}}_{{$half}} = select(vec4<f32>(), x[x{{$c}} + u * 8u + o * 2u + {{$half}}u], u * 8u + o * 2u + {{$half}}u < p.n_in);
+{{- else}}
+          let a{{$c}}_{{$half}} = x[x{{$c}} + u * 8u + o * 2u + {{$half}}u];
+{{- end}}
+{{- if $.Codec.Shifted}}
+          sum{{$c}} += ((a{{$c}}_{{$half}}.x + a{{$c}}_{{$half}}.y) + (a{{$c}}_{{$half}}.z + a{{$c}}_{{$half}}.w));
+{{- end}}{{end}}
+{{- range $n := seq 0 4}}
+{{- range $r := seq 0 $.Vectors}}
+          let q{{$half}}_{{$n}}_{{$r}} = {{$.Codec.Value $r (add (mul $half 4) $n)}};
+{{- range $c := seq 0 $.Columns}}
+          dot{{$c}}_{{$r}} = fma(q{{$half}}_{{$n}}_{{$r}}, F(a{{$c}}_{{$half}}[{{$n}}]), dot{{$c}}_{{$r}});
+{{- end}}{{end}}{{end}}{{end}}
 {{- end}}
