@@ -13,10 +13,10 @@ import (
 //
 //	alias W = vec4<u32>; alias I = vec4<i32>; alias F = vec4<f32>;   (four adjacent rows)
 //	alias W = u32;       alias I = i32;       alias F = f32;         (one row)
-//	weights: array<W>      the planes
-//	p.rows                 distance between two words of a row, in W
-//	p.plane0 ... p.plane5  where each plane starts, in W
-//	row                    the first row, in W
+//	weights: array<W>      tiles of TileRows rows, each in planes of its own
+//	p.tile                 the size of a tile, in W
+//	p.plane0 ... p.plane5  where each plane of a tile starts, in W
+//	row                    where the first row is: tiled(its number), in W
 //
 // and loops over groups g, units u (32 elements), halves h (16) and octets o
 // (8, numbered within the unit), so that each word is loaded once, at the
@@ -25,10 +25,15 @@ type codec struct {
 	format *quant.Format
 	layout *quant.Layout
 	planes []quant.Plane
+	// TileRows is the rows of a tile, in W: RowTile, or a quarter of it.
+	TileRows int
 }
 
-func newCodec(f *quant.Format) *codec {
-	return &codec{format: f, layout: &f.Layout, planes: f.Planes()}
+// RowTile is the number of rows that are packed together as planes.
+const RowTile = 32
+
+func newCodec(f *quant.Format, rowsOfWord int) *codec {
+	return &codec{format: f, layout: &f.Layout, planes: f.Planes(), TileRows: RowTile / rowsOfWord}
 }
 
 // GroupUnits is the number of units that share the words loaded by Group.
@@ -64,7 +69,7 @@ func (c *codec) word(plane int, g, w string, r int) string {
 	} else if p.Words > 1 {
 		index = "(" + index + ")"
 	}
-	return fmt.Sprintf("weights[p.plane%d + %s * p.rows + row + %du]", plane, index, r)
+	return fmt.Sprintf("weights[p.plane%d + %s * %du + row + %du]", plane, index, c.TileRows, r)
 }
 
 // find returns the index of the plane of a kind, or -1.

@@ -45,13 +45,21 @@ func Compose(kernel string, format *quant.Format, constants Constants) (string, 
 		data[name] = value
 	}
 	if format != nil {
-		data["Codec"] = newCodec(format)
+		data["Codec"] = newCodec(format, rowsOfWord(kernel))
 	}
 	var text strings.Builder
 	if err := t.Execute(&text, data); err != nil {
 		return "", fmt.Errorf("shaders: compose %q: %w: %v", kernel, ErrKernel, err)
 	}
 	return text.String(), nil
+}
+
+// rowsOfWord is the rows that the type W of a kernel holds a word of.
+func rowsOfWord(kernel string) int {
+	if kernel == "embed" {
+		return 1 // it reads a single row
+	}
+	return 4
 }
 
 // Kernels returns the names of all kernels.

@@ -23,7 +23,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> chosen: array<i32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
-{{template "codec"}}
+{{template "codec" .}}
 
 @compute @workgroup_size(32)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -35,7 +35,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (index < 0) { index = 0; }
   let in_table = u32(index);
   if (in_table < p.first || in_table >= p.first + p.count) { return; }
-  let row = in_table - p.first;
+  let row = tiled(in_table - p.first);
   let h = o / 2u;
   let g = u / {{.Codec.GroupUnits}}u;
   {{.Codec.Group 0}}

@@ -15,6 +15,11 @@ alias B = bool;
 {{- end -}}
 
 {{- define "codec" -}}
+// Where a row is in the planes of its tile, and its tile among the others.
+fn tiled(row: u32) -> u32 {
+  return row / {{.Codec.TileRows}}u * p.tile + row % {{.Codec.TileRows}}u;
+}
+
 // An IEEE half float from its bits, by integers: drivers may flush subnormal
 // halves in unpack2x16float, and many block scales are subnormal.
 fn half_float(bits: W) -> F {
@@ -32,7 +37,7 @@ fn signed_byte(bits: W) -> I {
 {{- end -}}
 
 {{- define "weight_params" -}}
-  rows: u32,    // distance between two words of a row
+  tile: u32,    // distance between two tiles of rows, in W
   plane0: u32,
   plane1: u32,
   plane2: u32,

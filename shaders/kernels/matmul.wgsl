@@ -41,7 +41,7 @@ struct Params {
 var<workgroup> partial: array<F, {{mul (mul .Lanes .Slices) (mul .Vectors .Columns)}}>;
 {{- end}}
 
-{{template "codec"}}
+{{template "codec" .}}
 
 @compute @workgroup_size({{.Lanes}}, {{.Slices}})
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
@@ -51,11 +51,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   let expert = routes[column].x - p.first; // wraps around below the first
   let first_row = lane * {{.Vectors}}u;
   let live = first_row < p.n_out && expert < p.count;
-  let row = expert * p.distance + first_row; // for the codec
+  let row = expert * p.distance + tiled(first_row);
 {{- else}}
-  let row = lane * {{.Vectors}}u;
-  let first_row = row;
-  let live = row < p.n_out;
+  let first_row = lane * {{.Vectors}}u;
+  let live = first_row < p.n_out;
+  let row = tiled(first_row);
 {{- end}}
 {{- range $c := seq 0 .Columns}}
   let x{{$c}} = p.x_offset + (column + {{$c}}u){{if $.Experts}} / p.share{{end}} * p.x_stride;

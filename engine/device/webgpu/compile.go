@@ -160,7 +160,7 @@ func (b *builder) isOutput(v device.View) bool { return b.program.Buffers[v.Buff
 // matrix returns the parts of a matrix of this device.
 func (b *builder) matrix(w device.Weights) (*weights, error) {
 	own, err := b.weights(w)
-	if err == nil && own.parts[0].planes == nil {
+	if err == nil && own.planes == nil {
 		return nil, fmt.Errorf("a vector stands where a matrix must: %w", device.ErrProgram)
 	}
 	if err == nil && own.experts > 1 {
@@ -175,7 +175,7 @@ func (b *builder) vector(w device.Weights) (binding, error) {
 	if err != nil {
 		return binding{}, err
 	}
-	if own.parts[0].planes != nil {
+	if own.planes != nil {
 		return binding{}, fmt.Errorf("a matrix stands where a vector must: %w", device.ErrProgram)
 	}
 	return own.parts[0].buffer.all(), nil

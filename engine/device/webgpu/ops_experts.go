@@ -72,8 +72,8 @@ func (b *builder) expertProduct(w *weights, used int, y axis, x binding, xOffset
 	for _, p := range w.parts {
 		g := b.rowGrid(p.rows, t.Vectors[0], y, 1)
 		g.times = uint32(used)
-		params := append(w.params(p, 4), uint32(vectorsOf(p.rows)), xOffset, xStride, 0, outStride, 0, uint32(w.columns/4),
-			uint32(p.expert), uint32(p.count), uint32(p.distance/4), share)
+		params := append(w.params(4), uint32(vectorsOf(p.rows)), xOffset, xStride, 0, outStride, 0, uint32(w.columns/4),
+			uint32(p.expert), uint32(p.count), uint32(w.words(w.rows)/4), share)
 		if err := b.dispatch("matmul", w.format, constants, g, params, p.buffer.all(), x, out, routes); err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func (b *builder) expertProduct(w *weights, used int, y axis, x binding, xOffset
 // expertMatrices returns the parts of matrices of this device.
 func (b *builder) expertMatrices(w device.Weights) (*weights, error) {
 	own, err := b.weights(w)
-	if err == nil && own.parts[0].planes == nil {
+	if err == nil && own.planes == nil {
 		return nil, fmt.Errorf("a vector stands where experts must: %w", device.ErrProgram)
 	}
 	return own, err

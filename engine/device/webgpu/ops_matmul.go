@@ -8,12 +8,12 @@ import (
 	"github.com/realm-webgpu/realm/shaders/quant"
 )
 
-// params are the weight_params of the kernels that read a part of w, for
-// threads that own vectors of `rows` adjacent rows.
-func (w *weights) params(p part, rows int) []uint32 {
+// params are the weight_params of the kernels that read w, for threads that own
+// vectors of `rows` adjacent rows.
+func (w *weights) params(rows int) []uint32 {
 	params := make([]uint32, 8)
-	params[0] = uint32(quant.PadRows(p.rows) / rows)
-	for i, at := range p.planes {
+	params[0] = uint32(w.tile / rows)
+	for i, at := range w.planes {
 		params[1+i] = uint32(at / rows)
 	}
 	params[7] = uint32((w.columns + quant.Unit - 1) / quant.Unit)
@@ -48,7 +48,7 @@ func (b *builder) matMul(o *device.MatMul) error {
 	}
 	for _, p := range w.parts {
 		g := b.rowGrid(p.rows, vectors, y, columns)
-		params := append(w.params(p, 4), uint32(vectorsOf(p.rows)), xOffset, xStride, outOffset+uint32(p.first/4), outStride, uint32(p.first/4), uint32(w.columns/4))
+		params := append(w.params(4), uint32(vectorsOf(p.rows)), xOffset, xStride, outOffset+uint32(p.first/4), outStride, uint32(p.first/4), uint32(w.columns/4))
 		bindings := append([]binding{p.buffer.all(), x, out}, bias...)
 		if err := b.dispatch("matmul", w.format, constants, g, params, bindings...); err != nil {
 			return err

@@ -29,7 +29,7 @@ func (b *builder) gatherWeights(to device.View, from device.Weights, indices int
 	}
 	out, offset, stride := b.view(to)
 	for _, p := range table.parts {
-		params := append(table.params(p, 1), uint32(p.first), uint32(p.rows), offset, stride,
+		params := append(table.params(1), uint32(p.first), uint32(p.rows), offset, stride,
 			uint32(indices), stepRows, uint32(table.columns), bits(scale))
 		err := b.dispatch("embed", table.format, nil, b.perElement(uint32(table.columns+7)/8, to), params,
 			p.buffer.all(), b.e.step.all(), b.chosen.all(), out)

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/shaders"
 	"github.com/realm-webgpu/realm/shaders/quant"
 )
 
@@ -19,27 +20,32 @@ const (
 	// writeBytes is how much goes to the driver before it is made to take it
 	// up: what is written waits in staging memory until then.
 	writeBytes = 32 << 20
+	// tileRows is the rows that are packed together. What the threads of a
+	// workgroup read is then one stream, which caches fetch ahead: measured a
+	// third faster on a matrix that no cache holds than planes of all rows.
+	tileRows = shaders.RowTile
 	// readBytes is how much of a source is read and packed at a time.
 	readBytes = 1 << 20
 )
 
-// weights is an uploaded matrix: parts of whole rows, in planes; or matrices,
-// one for each expert, in parts of whole experts.
+// weights is an uploaded matrix: parts of whole tiles of rows, each in planes of
+// its own; or matrices, one for each expert, in parts of whole experts.
 type weights struct {
 	format        *quant.Format
 	rows, columns int // of each expert
 	experts       int
+	planes        []int // where each plane of a tile starts, in words; nil in a vector
+	tile          int   // words of a tile
 	parts         []part
 	once          sync.Once
 }
 
 // part holds rows [first, first+rows) of a matrix; or all rows of the experts
-// [expert, expert+count), distance words from one to the next.
+// [expert, expert+count), one after the other.
 type part struct {
-	buffer                  *buffer
-	first, rows             int
-	planes                  []int // where each plane starts, in words; nil in a vector
-	expert, count, distance int
+	buffer        *buffer
+	first, rows   int
+	expert, count int
 }
 
 func (w *weights) Shape() (rows, columns int) { return w.rows, w.columns }
@@ -73,6 +79,7 @@ func (d *Device) Upload(ctx context.Context, m device.Matrix) (device.Weights, e
 		return nil, fmt.Errorf("webgpu: upload %s: [%d, %d]: a multiple of 4 columns is wanted: %w", m.Name, rows, columns, device.ErrUnsupported)
 	}
 	w := &weights{format: m.Format, rows: rows, columns: columns, experts: max(m.Experts, 1)}
+	w.planes, w.tile = m.Format.PlaneOffsets(tileRows, columns)
 	upload := d.uploadRows
 	if m.Experts > 1 {
 		upload = d.uploadExperts
@@ -89,22 +96,22 @@ func (d *Device) bindingWords() int {
 	return int(min(d.limits.StorageBinding, d.limits.Buffer, maxPart)) / 4
 }
 
+// words returns the size of some rows, or of one expert.
+func (w *weights) words(rows int) int { return tilesOf(rows) * w.tile }
+
+func tilesOf(rows int) int { return (rows + tileRows - 1) / tileRows }
+
 // uploadRows uploads a matrix in parts of as many rows as a binding covers.
 func (d *Device) uploadRows(ctx context.Context, w *weights, m *device.Matrix, rowBytes int) error {
-	const some = 8 * quant.RowAlign // parts start at a multiple of every tile
-	step := w.rows
-	if _, all := w.format.PlaneOffsets(w.rows, w.columns); all > d.bindingWords() {
-		_, words := w.format.PlaneOffsets(some, w.columns)
-		if step = d.bindingWords() / words * some; step == 0 {
-			return fmt.Errorf("%d rows of %d columns pass the largest binding, %d bytes: %w", some, w.columns, d.limits.StorageBinding, device.ErrUnsupported)
-		}
+	step := d.bindingWords() / w.tile * tileRows
+	if step == 0 {
+		return fmt.Errorf("%d rows of %d columns pass the largest binding, %d bytes: %w", tileRows, w.columns, d.limits.StorageBinding, device.ErrUnsupported)
 	}
 	for first := 0; first < w.rows; first += step {
 		rows := min(step, w.rows-first)
-		planes, words := w.format.PlaneOffsets(rows, w.columns)
-		packed, err := d.newPart(w, m, words, part{first: first, rows: rows, planes: planes, count: 1, distance: words})
+		packed, err := d.newPart(w, m, w.words(rows), part{first: first, rows: rows, count: 1})
 		if err == nil {
-			err = packRows(ctx, packed, m, 0, first, rows, rowBytes)
+			err = w.pack(ctx, packed, m, 0, first, rows, rowBytes)
 		}
 		if err == nil {
 			err = d.fill(w.parts[len(w.parts)-1].buffer, packed)
@@ -118,16 +125,16 @@ func (d *Device) uploadRows(ctx context.Context, w *weights, m *device.Matrix, r
 
 // uploadExperts uploads matrices in parts of as many as a binding covers.
 func (d *Device) uploadExperts(ctx context.Context, w *weights, m *device.Matrix, rowBytes int) error {
-	planes, distance := w.format.PlaneOffsets(w.rows, w.columns)
+	distance := w.words(w.rows)
 	step := d.bindingWords() / distance
 	if step == 0 {
 		return fmt.Errorf("an expert of %d bytes passes the largest binding, %d: %w", distance*4, d.limits.StorageBinding, device.ErrUnsupported)
 	}
 	for first := 0; first < w.experts; first += step {
 		count := min(step, w.experts-first)
-		packed, err := d.newPart(w, m, count*distance, part{rows: w.rows, planes: planes, expert: first, count: count, distance: distance})
+		packed, err := d.newPart(w, m, count*distance, part{rows: w.rows, expert: first, count: count})
 		for e := 0; e < count && err == nil; e++ {
-			err = packRows(ctx, packed[e*distance:(e+1)*distance], m, first+e, 0, w.rows, rowBytes)
+			err = w.pack(ctx, packed[e*distance:(e+1)*distance], m, first+e, 0, w.rows, rowBytes)
 		}
 		if err == nil {
 			err = d.fill(w.parts[len(w.parts)-1].buffer, packed)
@@ -168,26 +175,15 @@ func (d *Device) fill(b *buffer, words []uint32) error {
 	return nil
 }
 
-// packRows reads rows [first, first+rows) of an expert from the stacked sources
-// and packs them, a chunk of rows to a goroutine.
-func packRows(ctx context.Context, packed []uint32, m *device.Matrix, expert, first, rows, rowBytes int) error {
-	type chunk struct {
-		source    io.ReaderAt
-		from      int64 // bytes into the source
-		row, rows int   // of the part
+// pack reads rows [first, first+rows) of an expert from the stacked sources and
+// packs them, a chunk of tiles to a goroutine.
+func (w *weights) pack(ctx context.Context, packed []uint32, m *device.Matrix, expert, first, rows, rowBytes int) error {
+	perChunk := max(readBytes/rowBytes/tileRows, 1) * tileRows
+	var chunks []int // first rows
+	for row := 0; row < rows; row += perChunk {
+		chunks = append(chunks, row)
 	}
-	perChunk := max(readBytes/rowBytes/quant.RowAlign, 1) * quant.RowAlign
-	var chunks []chunk
-	start := 0 // the first row of the source in the matrix
-	for _, s := range m.Sources {
-		low, high := max(start, first), min(start+s.Rows, first+rows)
-		for row := low; row < high; row += perChunk {
-			n := min(perChunk, high-row)
-			chunks = append(chunks, chunk{s.Reader, int64(expert*s.Rows+row-start) * int64(rowBytes), row - first, n})
-		}
-		start += s.Rows
-	}
-	work := make(chan chunk, len(chunks))
+	work := make(chan int, len(chunks))
 	for _, c := range chunks {
 		work <- c
 	}
@@ -200,16 +196,16 @@ func packRows(ctx context.Context, packed []uint32, m *device.Matrix, expert, fi
 	for range min(runtime.GOMAXPROCS(0), len(chunks)) {
 		group.Go(func() {
 			raw := make([]byte, perChunk*rowBytes)
-			for c := range work {
+			for row := range work {
+				n := min(perChunk, rows-row)
 				err := ctx.Err()
 				if err == nil {
-					_, err = io.ReadFull(io.NewSectionReader(c.source, c.from, int64(c.rows*rowBytes)), raw[:c.rows*rowBytes])
-					if err == io.EOF {
-						err = io.ErrUnexpectedEOF
-					}
+					err = readRows(raw[:n*rowBytes], m, expert, first+row, rowBytes)
 				}
-				if err == nil {
-					err = m.Format.PackRows(packed, raw[:c.rows*rowBytes], c.row, rows, m.Columns)
+				for at := 0; at < n && err == nil; at += tileRows {
+					tile := raw[at*rowBytes : min(at+tileRows, n)*rowBytes]
+					words := packed[(row+at)/tileRows*w.tile:][:w.tile]
+					err = w.format.PackRows(words, tile, 0, tileRows, w.columns)
 				}
 				if err != nil {
 					once.Do(func() { failure = err })
@@ -220,6 +216,28 @@ func packRows(ctx context.Context, packed []uint32, m *device.Matrix, expert, fi
 	}
 	group.Wait()
 	return failure
+}
+
+// readRows fills raw with rows of an expert, from row first of the stack.
+func readRows(raw []byte, m *device.Matrix, expert, first, rowBytes int) error {
+	for _, s := range m.Sources {
+		if first >= s.Rows {
+			first -= s.Rows
+			continue
+		}
+		n := min(len(raw), (s.Rows-first)*rowBytes)
+		_, err := io.ReadFull(io.NewSectionReader(s.Reader, int64(expert*s.Rows+first)*int64(rowBytes), int64(n)), raw[:n])
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return err
+		}
+		if raw, first = raw[n:], 0; len(raw) == 0 {
+			break
+		}
+	}
+	return nil
 }
 
 // UploadVector stores float32 values as they are.
