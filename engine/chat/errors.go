@@ -11,6 +11,8 @@ var (
 	ErrNoTemplate = errors.New("the model has no chat template")
 	// ErrUnknownTemplate says that there is no built-in template of a name.
 	ErrUnknownTemplate = errors.New("unknown built-in chat template")
+	// ErrUnknownFormat says that there is no format of a name.
+	ErrUnknownFormat = errors.New("unknown format of answers")
 	// ErrLimit says that a template does more than it may, see the limits of Render.
 	ErrLimit = jinja.ErrLimit
 )

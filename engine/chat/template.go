@@ -1,6 +1,3 @@
-// Package chat turns a conversation into the text that a model continues, by the template that
-// comes with the model. Templates are Jinja under the conventions of Hugging Face
-// (https://huggingface.co/docs/transformers/chat_templating_writing), see package jinja.
 package chat
 
 import (
