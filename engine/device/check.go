@@ -21,10 +21,14 @@ const maxTable = 1 << 24
 // The rules that the comments of program.go leave open:
 //
 //   - The width of a view is a multiple of 4, except that the outputs of a
-//     matrix need not be: MatMul.Out and TopK.Logits may end inside the last
-//     four elements of their buffer. What is behind the end is not defined.
+//     matrix need not be: MatMul.Out, SoftCap.X, Experts.Router and TopK.Logits
+//     may end inside the last four elements of their buffer. What is behind the
+//     end is not defined.
 //   - All views of an operation are of rows or all are of outputs, save those
-//     of Gather. Embed, Rope and Attention take rows, TopK outputs.
+//     of Gather. Embed, EmbedPosition, Rope and Attention take rows, TopK
+//     outputs.
+//   - Weights are one matrix, save those of Experts: these have one for each
+//     column of its Router.
 //   - What an operation reads, one before it has written.
 //   - What an operation writes overlaps what it reads only where its comment
 //     says that they may be the same view, and then they are exactly the same.
@@ -124,8 +128,13 @@ func (c *checker) operation(op Op) {
 		c.rows("Out", o.Out)
 		c.columns("Table", o.Table, o.Out.Width, "Out.Width")
 		c.finite("Scale", o.Scale, math.Inf(-1))
+	case *EmbedPosition:
+		c.rows("Out", o.Out)
+		c.columns("Table", o.Table, o.Out.Width, "Out.Width")
 	case *RMSNorm:
-		c.norm(o)
+		c.rmsNorm(o)
+	case *LayerNorm:
+		c.layerNorm(o)
 	case *MatMul:
 		c.ragged("Out", o.Out)
 		c.aligned("X", o.X)
@@ -151,7 +160,15 @@ func (c *checker) operation(op Op) {
 			c.elementwise("Up", *o.Up, o.Out)
 			c.apart("Out", o.Out, "Up", *o.Up)
 		}
-		c.between("Activation", int(o.Activation), int(SiLU), int(GELU))
+		c.activation(o.Activation)
+	case *Experts:
+		c.experts(o)
+	case *SoftCap:
+		c.ragged("X", o.X)
+		c.finite("Cap", o.Cap, 0)
+		if o.Cap == 0 {
+			c.fail("Cap", "0 is not over 0")
+		}
 	case *Add:
 		c.aligned("Out", o.Out)
 		c.elementwise("X", o.X, o.Out)
@@ -202,15 +219,8 @@ func (c *checker) flow(op Op) {
 	}
 }
 
-func (c *checker) norm(o *RMSNorm) {
-	c.aligned("Out", o.Out)
-	c.elementwise("X", o.X, o.Out)
-	c.sameOrApart("Out", o.Out, "X", o.X)
-	if o.Residual != nil {
-		c.elementwise("Residual", *o.Residual, o.Out)
-		c.apart("Out", o.Out, "Residual", *o.Residual)
-		c.apart("X", o.X, "Residual", *o.Residual)
-	}
+func (c *checker) rmsNorm(o *RMSNorm) {
+	c.norm(o.Out, o.X, o.Residual, o.Epsilon)
 	c.between("Groups", o.Groups, 0, maxWidth)
 	if c.err != nil {
 		return
@@ -220,7 +230,56 @@ func (c *checker) norm(o *RMSNorm) {
 		c.fail("Groups", "%d groups do not divide X.Width %d into multiples of 4", groups, o.X.Width)
 	}
 	c.vector("Weight", o.Weight, o.X.Width/groups, "X.Width/Groups")
-	c.finite("Epsilon", o.Epsilon, 0)
+}
+
+func (c *checker) layerNorm(o *LayerNorm) {
+	c.norm(o.Out, o.X, o.Residual, o.Epsilon)
+	c.vector("Weight", o.Weight, o.X.Width, "X.Width")
+	if o.Bias != nil {
+		c.vector("Bias", o.Bias, o.X.Width, "X.Width")
+	}
+}
+
+// norm checks what RMSNorm and LayerNorm have in common.
+func (c *checker) norm(out, x View, residual *View, epsilon float32) {
+	c.aligned("Out", out)
+	c.elementwise("X", x, out)
+	c.sameOrApart("Out", out, "X", x)
+	if residual != nil {
+		c.elementwise("Residual", *residual, out)
+		c.apart("Out", out, "Residual", *residual)
+		c.apart("X", x, "Residual", *residual)
+	}
+	c.finite("Epsilon", epsilon, 0)
+}
+
+func (c *checker) experts(o *Experts) {
+	c.aligned("Out", o.Out)
+	c.elementwise("X", o.X, o.Out)
+	c.ragged("Router", o.Router)
+	c.alike("Router", o.Router, o.Out)
+	c.apart("Out", o.Out, "X", o.X)
+	c.apart("Out", o.Out, "Router", o.Router)
+	c.between("Used", o.Used, 1, min(MaxExperts, o.Router.Width))
+	c.activation(o.Activation)
+	c.matrices("Gate", o.Gate, o.Router.Width, "Router.Width")
+	c.matrices("Up", o.Up, o.Router.Width, "Router.Width")
+	c.matrices("Down", o.Down, o.Router.Width, "Router.Width")
+	if c.err != nil {
+		return
+	}
+	ff, embd := o.Gate.Shape()
+	c.equal("the columns of Gate", embd, o.X.Width, "X.Width")
+	rows, columns := o.Up.Shape()
+	c.equal("the rows of Up", rows, ff, "the rows of Gate")
+	c.equal("the columns of Up", columns, o.X.Width, "X.Width")
+	rows, columns = o.Down.Shape()
+	c.equal("the rows of Down", rows, o.Out.Width, "Out.Width")
+	c.equal("the columns of Down", columns, ff, "the rows of Gate")
+}
+
+func (c *checker) activation(a Activation) {
+	c.between("Activation", int(a), int(SiLU), int(GELU))
 }
 
 func (c *checker) rope(o *Rope) {
@@ -284,94 +343,4 @@ func (c *checker) heads(layer, headCount, headCountKV, headDim int) {
 func (c *checker) headsOf(field string, v View, count, dim int) {
 	c.rows(field, v)
 	c.equal(field+".Width", v.Width, count*dim, "heads * HeadDim")
-}
-
-// view checks that v is inside its buffer and starts at a multiple of 4.
-func (c *checker) view(field string, v View) {
-	if v.Buffer < 0 || int(v.Buffer) >= len(c.program.Buffers) {
-		c.fail(field+".Buffer", "%d is not in 0 to %d", v.Buffer, len(c.program.Buffers)-1)
-		return
-	}
-	width := c.program.Buffers[v.Buffer].Width
-	c.between(field+".Offset", v.Offset, 0, width-1)
-	c.between(field+".Width", v.Width, 1, width-v.Offset)
-	if v.Offset%4 != 0 {
-		c.fail(field+".Offset", "%d is not a multiple of 4", v.Offset)
-	}
-}
-
-// aligned checks a view whose width is a multiple of 4.
-func (c *checker) aligned(field string, v View) {
-	c.view(field, v)
-	if v.Width%4 != 0 {
-		c.fail(field+".Width", "%d is not a multiple of 4", v.Width)
-	}
-}
-
-// ragged checks a view that may end inside the last four elements of a row.
-func (c *checker) ragged(field string, v View) {
-	c.view(field, v)
-	if c.err == nil && v.Width%4 != 0 && v.Offset+v.Width <= c.program.Buffers[v.Buffer].Width-4 {
-		c.fail(field+".Width", "%d is not a multiple of 4 and does not end its buffer", v.Width)
-	}
-}
-
-func (c *checker) rows(field string, v View) {
-	c.aligned(field, v)
-	if c.err == nil && c.program.Buffers[v.Buffer].Outputs {
-		c.fail(field, "is of outputs, not of rows")
-	}
-}
-
-func (c *checker) outputs(field string, v View) {
-	c.aligned(field, v)
-	if c.err == nil && !c.program.Buffers[v.Buffer].Outputs {
-		c.fail(field, "is of rows, not of outputs")
-	}
-}
-
-// alike checks that v is of rows or of outputs as Out is.
-func (c *checker) alike(field string, v, out View) {
-	if c.err == nil && c.program.Buffers[v.Buffer].Outputs != c.program.Buffers[out.Buffer].Outputs {
-		c.fail(field, "one of %s and Out is of rows, the other of outputs", field)
-	}
-}
-
-// elementwise checks an operand of the same shape as Out.
-func (c *checker) elementwise(field string, v, out View) {
-	c.aligned(field, v)
-	c.alike(field, v, out)
-	c.equal(field+".Width", v.Width, out.Width, "Out.Width")
-}
-
-func (c *checker) apart(field string, v View, other string, w View) {
-	if v.Buffer == w.Buffer && v.Offset < w.Offset+w.Width && w.Offset < v.Offset+v.Width {
-		c.fail(field, "overlaps %s", other)
-	}
-}
-
-func (c *checker) sameOrApart(field string, v View, other string, w View) {
-	if v != w {
-		c.apart(field, v, other, w)
-	}
-}
-
-func (c *checker) weights(field string, w Weights) {
-	if w == nil {
-		c.fail(field, "is nil")
-	}
-}
-
-func (c *checker) columns(field string, w Weights, want int, why string) {
-	if c.weights(field, w); c.err == nil {
-		_, columns := w.Shape()
-		c.equal("the columns of "+field, columns, want, why)
-	}
-}
-
-func (c *checker) vector(field string, w Weights, want int, why string) {
-	if c.columns(field, w, want, why); c.err == nil {
-		rows, _ := w.Shape()
-		c.equal("the rows of "+field, rows, 1, "the rows of a vector")
-	}
 }

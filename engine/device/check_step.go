@@ -38,7 +38,7 @@ func (p *Program) CheckStep(s *Step) error {
 			return p.misfit("Positions[%d]: %d is negative", i, position)
 		}
 		if int(position) >= limits.positions {
-			return p.misfit("Positions[%d]: %d, but the rope table has %d positions", i, position, limits.positions)
+			return p.misfit("Positions[%d]: %d, but the shortest table of positions has %d", i, position, limits.positions)
 		}
 	}
 	if p.Cache != nil {
@@ -97,7 +97,7 @@ func (p *Program) checkTables(s *Step) error {
 // stepLimits is what a program's operations ask of a step.
 type stepLimits struct {
 	tokens    int // rows of the smallest embedding table
-	positions int // of the shortest rope table
+	positions int // of the shortest table of rope, or of EmbedPosition
 	choices   int // outputs that Chosen may name
 	samples   bool
 }
@@ -112,6 +112,9 @@ func (p *Program) limits() stepLimits {
 		case *Embed:
 			rows, _ := o.Table.Shape()
 			l.tokens = min(l.tokens, rows)
+		case *EmbedPosition:
+			rows, _ := o.Table.Shape()
+			l.positions = min(l.positions, rows)
 		case *Rope:
 			if o.Table != nil {
 				_, columns := o.Table.Shape()

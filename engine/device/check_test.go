@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -36,13 +37,18 @@ func newParts(t testing.TB) *parts {
 
 func (p *parts) matrix(rows, columns int) device.Weights {
 	p.Helper()
+	return p.matrices(1, rows, columns)
+}
+
+func (p *parts) matrices(experts, rows, columns int) device.Weights {
+	p.Helper()
 	f32, ok := quant.ByName("F32")
 	if !ok {
 		p.Fatal("no F32")
 	}
 	w, err := p.device.Upload(context.Background(), device.Matrix{
-		Name: "matrix", Format: f32, Columns: columns,
-		Sources: []device.Source{{Rows: rows, Reader: bytes.NewReader(make([]byte, 4*rows*columns))}},
+		Name: "matrix", Format: f32, Columns: columns, Experts: experts,
+		Sources: []device.Source{{Rows: rows, Reader: bytes.NewReader(make([]byte, 4*experts*rows*columns))}},
 	})
 	if err != nil {
 		p.Fatal(err)
@@ -152,6 +158,7 @@ func TestCheck(t *testing.T) {
 		// Operations.
 		{"op 0 Embed: Table: is nil", func(l *layer) { l.embed.Table = nil }},
 		{"op 0 Embed: the columns of Table: 12", func(l *layer) { l.embed.Table = p.matrix(10, 12) }},
+		{"op 0 Embed: the matrices of Table: 2", func(l *layer) { l.embed.Table = p.matrices(2, 10, 16) }},
 		{"op 0 Embed: Scale: NaN", func(l *layer) { l.embed.Scale = nan }},
 		{"op 1 RMSNorm: the columns of Weight: 8", func(l *layer) { l.norm.Weight = p.vector(8) }},
 		{"op 1 RMSNorm: the rows of Weight: 2", func(l *layer) { l.norm.Weight = p.matrix(2, 16) }},
@@ -165,6 +172,7 @@ func TestCheck(t *testing.T) {
 		{"op 1 RMSNorm: Epsilon: -1", func(l *layer) { l.norm.Epsilon = -1 }},
 		{"op 2 MatMul: the columns of Weight: 12", func(l *layer) { l.qkv.Weight = p.matrix(32, 12) }},
 		{"op 2 MatMul: Out.Width: 32, but the rows of Weight is 28", func(l *layer) { l.qkv.Weight = p.matrix(28, 16) }},
+		{"op 2 MatMul: the matrices of Weight: 3, but what the operation takes is 1", func(l *layer) { l.qkv.Weight = p.matrices(3, 32, 16) }},
 		{"op 2 MatMul: the columns of Bias: 4", func(l *layer) { l.qkv.Bias = p.vector(4) }},
 		{"op 5 MatMul: Out: overlaps X", func(l *layer) { l.out.Out, l.out.Weight = l.out.X, p.matrix(16, 16) }},
 		{"op 9 MatMul: X: one of X and Out", func(l *layer) { l.head.X = rows }},
@@ -179,6 +187,7 @@ func TestCheck(t *testing.T) {
 		{"op 3 Rope: Dimensions: 10", func(l *layer) { l.rope.Dimensions = 10 }},
 		{"op 3 Rope: Dimensions: 7 is odd", func(l *layer) { l.rope.Dimensions = 7 }},
 		{"op 3 Rope: Table: is nil", func(l *layer) { l.rope.Table = nil }},
+		{"op 3 Rope: the matrices of Table: 2", func(l *layer) { l.rope.Table = p.matrices(2, 1, 400) }},
 		{"op 3 Rope: Table: is given", func(l *layer) { l.rope.Dimensions = 0 }},
 		{"op 3 Rope: Table: 399 elements", func(l *layer) { l.rope.Table = p.vector(399) }},
 		{"op 3 Rope: Mode: 2", func(l *layer) { l.rope.Mode = 2 }},
@@ -202,14 +211,19 @@ func TestCheck(t *testing.T) {
 	} {
 		l := p.layer()
 		test.change(l)
-		err := l.Check(16)
-		switch {
-		case test.want == "" && err != nil:
-			t.Errorf("good program: %v", err)
-		case test.want != "" && (!errors.Is(err, device.ErrProgram) ||
-			!strings.HasPrefix(err.Error(), `device: program "layer": `) || !strings.Contains(err.Error(), test.want)):
-			t.Errorf("got %v, want %q", err, test.want)
-		}
+		expect(t, l.Program, l.Check(16), device.ErrProgram, test.want)
+	}
+}
+
+// expect holds the error of a check against what it has to say; "" is none.
+func expect(t *testing.T, p *device.Program, err, sentinel error, want string) {
+	t.Helper()
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("what is good fails: %v", err)
+	case want != "" && (!errors.Is(err, sentinel) ||
+		!strings.HasPrefix(err.Error(), fmt.Sprintf("device: program %q: ", p.Name)) || !strings.Contains(err.Error(), want)):
+		t.Errorf("got %v, want %q", err, want)
 	}
 }
 
@@ -247,7 +261,7 @@ func TestCheckStep(t *testing.T) {
 		{"Tokens[2]: Chosen(0), but the step before chose 0", func(s *device.Step) { s.Tokens[2] = device.Chosen(0) }},
 		{"Tokens[2]: Chosen(2147483647)", func(s *device.Step) { s.Tokens[2] = math.MinInt32 }},
 		{"Positions[0]: -1 is negative", func(s *device.Step) { s.Positions[0] = -1 }},
-		{"Positions[1]: 50, but the rope table has 50", func(s *device.Step) { s.Positions[1], s.Lengths[0] = 50, 51 }},
+		{"Positions[1]: 50, but the shortest table of positions has 50", func(s *device.Step) { s.Positions[1], s.Lengths[0] = 50, 51 }},
 		{"Positions[1]: 33, but Lengths[0] is 33", func(s *device.Step) { s.Lengths[0] = 33 }},
 		{"Sequences[2]: 2 of 2", func(s *device.Step) { s.Sequences[2] = 2 }},
 		{"Sequences[0]: -1 of 2", func(s *device.Step) { s.Sequences[0] = -1 }},
@@ -266,14 +280,7 @@ func TestCheckStep(t *testing.T) {
 	} {
 		s := goodStep()
 		test.change(s)
-		err := l.CheckStep(s)
-		switch {
-		case test.want == "" && err != nil:
-			t.Errorf("good step: %v", err)
-		case test.want != "" && (!errors.Is(err, device.ErrStep) ||
-			!strings.HasPrefix(err.Error(), `device: program "layer": `) || !strings.Contains(err.Error(), test.want)):
-			t.Errorf("got %v, want %q", err, test.want)
-		}
+		expect(t, l.Program, l.CheckStep(s), device.ErrStep, test.want)
 	}
 }
 

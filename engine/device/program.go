@@ -26,8 +26,9 @@ type BufferID int
 
 // View is the columns [Offset, Offset+Width) of every row of a buffer. Offset
 // and Width are multiples of 4, save that what a MatMul writes, and the logits
-// of a TopK, may end inside the last four elements of their buffer: not every
-// vocabulary is a multiple of 4. What is behind such an end is not defined.
+// of a SoftCap, an Experts or a TopK, may end inside the last four elements of
+// their buffer: not every vocabulary is a multiple of 4. What is behind such an
+// end is not defined.
 type View struct {
 	Buffer        BufferID
 	Offset, Width int

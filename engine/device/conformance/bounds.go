@@ -20,6 +20,15 @@ const (
 	boundSum = 1e-10
 	// boundLong is of sums of up to 4360 products.
 	boundLong = 1e-9
+	// boundCentred is of rows less their mean, where that is a hundred times
+	// their deviation: the roundings of the mean, and of a sum with a residual,
+	// count a hundred times as much. A variance taken as a difference of mean
+	// squares is off by 1e-7 there.
+	boundCentred = 1e-9
+	// boundExperts is of gated units between products: three sums, one after the
+	// other, and the function between them. Those of the suite are shorter than
+	// boundSum's, and what cancels in them is less, to about 1e-12.
+	boundExperts = 1e-10
 	// boundFunction is of exponentials, tanh and erf: WGSL gives exp 3 + 2|x|
 	// units in the last place, tanh no bound of its own, and the usual
 	// polynomials of erf are good to 1.5e-7.

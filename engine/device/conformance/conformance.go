@@ -33,7 +33,9 @@ import (
 var ErrSkip = errors.New("skipped")
 
 // Size is how much of each shape, bucket and length is tried. Both sizes have
-// every operation and every format.
+// every operation, and every format in those that any model has. Small has one
+// format of each size of blocks in EmbedPosition and Experts, whose kernels are
+// no other codecs but many more to compile.
 type Size int
 
 // The sizes.
@@ -76,7 +78,7 @@ func (c Case) Run(ctx context.Context, d device.Device) (Outcome, error) {
 func Cases(size Size) []Case {
 	var all []Case
 	for _, family := range []func(Size) []Case{
-		embedCases, matmulCases, normCases, elementwiseCases, ropeCases, attentionCases,
+		embedCases, matmulCases, normCases, elementwiseCases, expertsCases, ropeCases, attentionCases,
 		topKCases, sampleCases, cacheCases, contractCases, invarianceCases,
 	} {
 		all = append(all, family(size)...)

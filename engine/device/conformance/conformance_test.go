@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"math"
 	"slices"
 	"testing"
 
@@ -76,6 +77,57 @@ func TestFaults(t *testing.T) {
 		}}},
 		{"a residual is forgotten", "rms_norm/width", changing(func(o *device.RMSNorm) { o.Residual = nil })},
 		{"epsilon is forgotten", "rms_norm/width", changing(func(o *device.RMSNorm) { o.Epsilon = 0 })},
+		{"the positions of a table are those of the rows", "embed_position/Q4_0", fault{step: func(_ *device.Program, s device.Step) device.Step {
+			s.Positions = slices.Clone(s.Positions)
+			for i := range s.Positions {
+				s.Positions[i] = min(s.Positions[i], int32(i))
+			}
+			return s
+		}}},
+		{"positions past their table are taken", "embed_position/Q4_0", fault{lenient: true}},
+		{"a shift is forgotten", "layer_norm/width", changing(func(o *device.LayerNorm) { o.Bias = nil })},
+		{"a residual is forgotten by LayerNorm", "layer_norm/width", changing(func(o *device.LayerNorm) { o.Residual = nil })},
+		{"a mean is off by 1e-6 of itself", "layer_norm/off_centre", fault{read: func(_ *device.Program, _ int, dst []float32) {
+			for i := range dst {
+				dst[i] += 1e-4
+			}
+		}}},
+		{"a cap is a little less", "soft_cap", changing(func(o *device.SoftCap) { o.Cap *= 0.9999 })},
+		{"the end of a row is not capped", "soft_cap", changing(func(o *device.SoftCap) { o.X.Width = max(4, o.X.Width&^3-4) })},
+		{"gate and up are mixed up", "experts/Q4_0", changing(func(o *device.Experts) { o.Gate, o.Up = o.Up, o.Gate })},
+		{"the activation of experts is another", "experts/Q2_K", changing(func(o *device.Experts) {
+			if o.Activation == device.GELUTanh {
+				o.Activation = device.GELU
+			}
+		})},
+		{"an expert is left out", "experts/F32_Q4_0_Q2_K", changing(func(o *device.Experts) { o.Used = max(1, o.Used-1) })},
+		{"an expert has the weights of the first", "experts/F32", fault{source: func(m device.Matrix, b []byte) {
+			if n := len(b) / max(1, m.Experts); m.Experts > 1 {
+				copy(b[3*n:4*n], b)
+			}
+		}}},
+		{"subnormal scales of experts are flushed", "experts/Q4_0", fault{source: flushScales}},
+		{"the higher expert comes first among equals", "experts/2_of_8", fault{source: func(m device.Matrix, b []byte) {
+			if m.Columns == 8 { // logits, of eight experts
+				for at := 0; at < len(b); at += 4 {
+					v := math.Float32frombits(binary.LittleEndian.Uint32(b[at:]))
+					v += 1e-6 * float32(at/4%8) // within the bound, but for ties
+					binary.LittleEndian.PutUint32(b[at:], math.Float32bits(v))
+				}
+			}
+		}}},
+		{"logits behind the end of a row are searched", "experts/2_of_5", fault{source: func(m device.Matrix, b []byte) {
+			if m.Columns == 8 && m.Experts < 2 {
+				for at := 0; at < len(b); at += 32 {
+					copy(b[at+16:at+20], b[at+28:])
+				}
+			}
+		}}},
+		{"the last bit of an element depends on the others that go to its experts", "experts/alone/Q2_K", fault{read: func(p *device.Program, row int, dst []float32) {
+			if row == 32 {
+				dst[3] = nudge(dst[3], 1)
+			}
+		}}},
 		{"a pair is rotated the other way", "rope/normal/16_of_16/f32", changing(func(o *device.Rope) { o.Mode = device.RopeNeoX })},
 		{"keys go to another layer", "rope/neox/16_of_16/f16", changing(func(o *device.Rope) { o.Layer = 0 })},
 		{"a rotation is of the row before", "rope/neox/32_of_80/f32", fault{step: func(_ *device.Program, s device.Step) device.Step {
@@ -206,10 +258,14 @@ func flushScales(m device.Matrix, b []byte) {
 	}
 }
 
-// TestCases holds that names are unique, and that both sizes have each operation
-// that depends on weights on each format.
+// TestCases holds that names are unique, and that operations that depend on
+// weights are there for each format: in both sizes, or in Full.
 func TestCases(t *testing.T) {
 	for _, size := range []conformance.Size{conformance.Small, conformance.Full} {
+		ops := []string{"embed", "matmul", "block"}
+		if size == conformance.Full {
+			ops = append(ops, "embed_position", "experts")
+		}
 		seen := map[string]bool{}
 		formats := map[string]int{}
 		for _, c := range conformance.Cases(size) {
@@ -220,7 +276,7 @@ func TestCases(t *testing.T) {
 			formats[c.Op+" "+c.Format]++
 		}
 		for _, f := range quant.All() {
-			for _, op := range []string{"embed", "matmul", "block"} {
+			for _, op := range ops {
 				if formats[op+" "+f.Name] == 0 {
 					t.Errorf("size %d has no case of %s on %s", size, op, f.Name)
 				}
@@ -232,8 +288,10 @@ func TestCases(t *testing.T) {
 // TestSmallDevice runs what depends on the limits that a device states.
 func TestSmallDevice(t *testing.T) {
 	d := &smallDevice{openCPU(t), 1 << 16, 8}
-	if _, err := find(t, "matmul/split").Run(t.Context(), d); err != nil {
-		t.Error(err)
+	for _, name := range []string{"matmul/split", "experts/split"} {
+		if _, err := find(t, name).Run(t.Context(), d); err != nil {
+			t.Error(err)
+		}
 	}
 	// Its smaller buckets are tried, and the case says that it was not all.
 	if _, err := find(t, "matmul/Q5_K").Run(t.Context(), d); !errors.Is(err, conformance.ErrSkip) {

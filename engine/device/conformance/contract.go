@@ -17,6 +17,8 @@ func contractCases(Size) []Case {
 		{Name: "contract/budget", Op: "contract", run: contractBudget},
 		{Name: "contract/upload", Op: "contract", run: contractUpload},
 		{Name: "contract/program", Op: "contract", run: contractProgram},
+		{Name: "contract/upload_experts", Op: "contract", run: contractUploadExperts},
+		{Name: "contract/program_experts", Op: "contract", run: contractProgramExperts},
 		{Name: "contract/step", Op: "contract", run: contractStep},
 	}
 }
@@ -179,6 +181,96 @@ func contractProgram(l *lab) {
 		x, out := p.NewBuffer(16), p.NewOutput(16)
 		p.Add(&device.Embed{Out: x, Table: inputs}, &device.Gather{Out: out, X: x})
 		c.change(p)
+		exec, err := l.dev.Compile(p)
+		if err == nil {
+			exec.Release()
+		}
+		l.expect("compile of "+c.name, err, device.ErrProgram)
+	}
+}
+
+// contractUploadExperts takes memory and gives it back, and has sources of fewer
+// experts than they say.
+func contractUploadExperts(l *lab) {
+	const experts, rows = 3, 10
+	settle := l.probe("settle", 1, nil)
+	settle.watch("rows", settle.embed(l.inputs(1, 4, normal("settle", 1))), boundExact)
+	settle.compile()
+	before := l.used(settle).Used
+	for _, s := range kinds(stocks()) {
+		all := s.part(l, random("upload experts"), experts*rows, s.unit(), plain).bytes
+		base := l.used(settle).Used[device.KindWeights]
+		if l.err != nil {
+			return
+		}
+		matrix := func(n int) device.Matrix { // from a source of n bytes
+			return device.Matrix{
+				Name: s.format.Name, Format: s.format, Columns: s.unit(), Experts: experts,
+				Sources: []device.Source{{Rows: rows, Reader: bytes.NewReader(all[:n])}},
+			}
+		}
+		w, err := l.dev.Upload(l.ctx, matrix(len(all)))
+		if err != nil {
+			l.fail("upload of experts: %w", err)
+			return
+		}
+		got := l.dev.Memory().Used[device.KindWeights] - base
+		l.require(got == w.Bytes() && got >= int64(len(all))/2, "experts %s take %d bytes, and say %d", s.format.Name, got, w.Bytes())
+		w.Release()
+		for _, n := range []int{len(all) - 1, len(all) / experts} {
+			w, err := l.dev.Upload(l.ctx, matrix(n))
+			if err == nil {
+				w.Release()
+			}
+			l.require(errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF),
+				"upload of %d bytes of experts from %d: error is %v, want %v", len(all), n, err, io.ErrUnexpectedEOF)
+		}
+	}
+	after := l.used(settle).Used
+	l.require(after == before, "memory in use is %v after all was released, and was %v", after, before)
+}
+
+// contractProgramExperts compiles what cannot run.
+func contractProgramExperts(l *lab) {
+	const experts, embd, ff = 4, 16, 8
+	r := random("experts program")
+	f := stocks()[0]
+	matrices := func(n, rows, columns int) device.Weights {
+		return l.uploadExperts("experts", f.format, n, f.part(l, r, n*rows, columns, plain))
+	}
+	m := &mixture{embd: embd, ff: ff, gate: matrices(experts, ff, embd), up: matrices(experts, ff, embd), down: matrices(experts, embd, ff)}
+	inputs, routers := l.inputs(4, embd, normal("program", 1)), l.inputs(4, experts, normal("program", 1))
+	more, single, wider := matrices(experts+1, ff, embd), matrices(1, ff, embd), matrices(experts, ff+4, embd)
+	if l.err != nil {
+		return
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*device.Program, *device.Experts)
+	}{
+		{"experts in a product", func(p *device.Program, o *device.Experts) {
+			p.Add(&device.MatMul{Out: p.NewBuffer(ff), X: o.X, Weight: m.gate})
+		}},
+		{"experts as a table", func(p *device.Program, o *device.Experts) {
+			p.Add(&device.Embed{Out: p.NewBuffer(embd), Table: m.gate})
+		}},
+		{"experts as a table of positions", func(p *device.Program, o *device.Experts) {
+			p.Add(&device.EmbedPosition{Out: p.NewBuffer(embd), Table: m.gate})
+		}},
+		{"more experts than logits", func(_ *device.Program, o *device.Experts) { o.Gate = more }},
+		{"one matrix as experts", func(_ *device.Program, o *device.Experts) { o.Up = single }},
+		{"gate and up of different shapes", func(_ *device.Program, o *device.Experts) { o.Up = wider }},
+		{"gate and down the wrong way", func(_ *device.Program, o *device.Experts) { o.Gate, o.Down = o.Down, o.Gate }},
+		{"no experts used", func(_ *device.Program, o *device.Experts) { o.Used = 0 }},
+		{"more experts used than there are", func(_ *device.Program, o *device.Experts) { o.Used = experts + 1 }},
+		{"an output over the input", func(_ *device.Program, o *device.Experts) { o.Out = o.X }},
+		{"no down", func(_ *device.Program, o *device.Experts) { o.Down = nil }},
+	} {
+		p := &device.Program{Name: c.name, Rows: 4, Outputs: 4}
+		x, router, out := p.NewBuffer(embd), p.NewBuffer(experts), p.NewBuffer(embd)
+		o := m.mix(out, x, router, 2, device.SiLU)
+		p.Add(&device.Embed{Out: x, Table: inputs}, &device.Embed{Out: router, Table: routers}, o)
+		c.change(p, o)
 		exec, err := l.dev.Compile(p)
 		if err == nil {
 			exec.Release()

@@ -9,6 +9,7 @@ import (
 func elementwiseCases(Size) []Case {
 	return []Case{
 		{Name: "glu", Op: "glu", run: gatedUnits},
+		{Name: "soft_cap", Op: "soft_cap", run: softCaps},
 		{Name: "add", Op: "add", run: sums},
 		{Name: "gather", Op: "gather", run: gathers},
 	}
@@ -51,6 +52,48 @@ func gatedUnits(l *lab) {
 		p.compile()
 		for i := range gates {
 			p.step(stepOf(count(4*i, rows)...))
+		}
+	}
+}
+
+// softCaps caps rows, parts of rows, and outputs that are no multiple of 4:
+// elements below the cap, about it, and so far above it that exp leaves float32.
+// Small elements stand beside large ones, because WGSL's tanh is exact to a part
+// of the cap, not of the element; so do zeros.
+func softCaps(l *lab) {
+	const columns = 2 * 172
+	scales := [...]float64{1, 30, 0.01, 1e4, 0}
+	value := normal("soft cap", 1)
+	inputs := l.inputs(8, columns, func(row, column int) float64 {
+		return scales[column%len(scales)] * value(row, column)
+	})
+	for _, rows := range []int{1, 4} {
+		p := l.probe("soft cap", rows, nil)
+		p.label = func(s *device.Step, row int) string { return fmt.Sprintf("row %d", s.Tokens[row]) }
+		for _, limit := range []float32{30, 0.5} {
+			name := fmt.Sprintf("cap %v", limit)
+			all := p.embed(inputs)
+			p.Add(&device.SoftCap{X: all, Cap: limit})
+			p.watch(name, all, boundFunction)
+			part := p.embed(inputs)
+			p.Add(&device.SoftCap{X: part.Slice(8, 172), Cap: limit})
+			p.watch(name+" in the middle", part.Slice(8, 172), boundFunction)
+			p.watch(name+" before it", part.Slice(0, 8), boundExact)
+			p.watch(name+" behind it", part.Slice(180, 164), boundExact)
+			for _, width := range []int{7, 61, 172} {
+				padded := (width + 3) &^ 3
+				logits := p.NewOutput(width)
+				p.Add(
+					&device.Gather{Out: device.View{Buffer: logits.Buffer, Width: padded}, X: p.embed(inputs).Slice(0, padded)},
+					&device.SoftCap{X: logits, Cap: limit},
+				)
+				p.watch(fmt.Sprintf("%s of %d outputs", name, width), logits, boundFunction)
+			}
+		}
+		p.compile()
+		p.step(stepOf(3))
+		if rows > 1 {
+			p.step(stepOf(7, 3, 5))
 		}
 	}
 }

@@ -12,6 +12,12 @@ func embedCases(size Size) []Case {
 			run: func(l *lab) { embedFormat(l, s) },
 		})
 	}
+	for _, s := range sized(size) {
+		cases = append(cases, Case{
+			Name: "embed_position/" + s.format.Name, Op: "embed_position", Format: s.format.Name,
+			run: func(l *lab) { embedPositions(l, s) },
+		})
+	}
 	return append(cases,
 		Case{Name: "embed/chosen", Op: "embed", run: embedChosen},
 		Case{Name: "embed/vocabulary", Op: "embed", run: func(l *lab) { embedVocabulary(l, size) }},
@@ -45,6 +51,43 @@ func embedFormat(l *lab, s *stock) {
 		p.step(stepOf(base+10, base, base+3, base+3, base+9, base, base+1))
 	}
 	p.step(stepOf(10))
+}
+
+// embedPositions gathers the rows of positions, out of order and more than once,
+// into a buffer and into the middle of one, whatever the tokens are; a position
+// past the table is not taken.
+func embedPositions(l *lab, s *stock) {
+	const positions = 70
+	columns := s.unit()
+	if columns == 4 {
+		columns = 260
+	}
+	r := random("positions " + s.format.Name)
+	p := l.probe("positions", 8, nil)
+	x := p.embed(l.inputs(9, columns, normal("tokens", 1)))
+	for _, m := range []magnitude{plain, tiny} {
+		table := l.upload("table of positions", s.format, s.part(l, r, positions, columns, m))
+		out, middle := p.NewBuffer(columns), p.NewBuffer(4+columns+8).Slice(4, columns)
+		p.Add(&device.EmbedPosition{Out: out, Table: table}, &device.EmbedPosition{Out: middle, Table: table})
+		p.watch(m.String(), out, boundRounded)
+		p.watch(m.String()+" in the middle", middle, boundRounded)
+		if m == plain {
+			p.Add(&device.Add{Out: x, X: x, Y: out})
+			p.watch("added to the tokens", x, boundRounded)
+		}
+	}
+	p.compile()
+	at := func(tokens []int32, positions ...int32) *device.Step {
+		s := stepOf(tokens...)
+		s.Positions = positions
+		return s
+	}
+	p.step(at([]int32{8, 0, 3, 3, 1, 2}, 69, 0, 33, 12, 33, 1))
+	p.step(at([]int32{5}, 68))
+	p.step(at([]int32{0, 1, 2, 3, 4, 5, 6, 7}, 7, 6, 5, 4, 3, 2, 1, 0))
+	if l.err == nil {
+		l.expect("submit of a position past the table", p.exec.Submit(at([]int32{0, 1}, 0, positions)), device.ErrStep)
+	}
 }
 
 // embedChosen feeds the ids that a step chose to the next, in another order,

@@ -113,23 +113,33 @@ func random(name string) *rand.Rand {
 // upload puts a matrix on the device whose rows are the given parts, each a
 // source of its own.
 func (l *lab) upload(name string, f *quant.Format, parts ...part) device.Weights {
+	return l.uploadExperts(name, f, 1, parts...)
+}
+
+// uploadExperts is upload for that many matrices: each part has rows of the
+// first, then of the second, and so on.
+func (l *lab) uploadExperts(name string, f *quant.Format, experts int, parts ...part) device.Weights {
 	if l.err != nil {
 		return nil
 	}
-	m := device.Matrix{Name: name, Format: f, Columns: parts[0].columns}
-	t := &tensor{columns: m.Columns}
+	m := device.Matrix{Name: name, Format: f, Columns: parts[0].columns, Experts: experts}
 	for _, p := range parts {
-		m.Sources = append(m.Sources, device.Source{Rows: p.rows, Reader: bytes.NewReader(p.bytes)})
-		t.rows += p.rows
-		t.values = append(t.values, p.values...)
+		m.Sources = append(m.Sources, device.Source{Rows: p.rows / experts, Reader: bytes.NewReader(p.bytes)})
+	}
+	t := &tensor{experts: experts, rows: m.Rows(), columns: m.Columns}
+	for e := range experts {
+		for _, p := range parts {
+			n := len(p.values) / experts
+			t.values = append(t.values, p.values[e*n:(e+1)*n]...)
+		}
 	}
 	w, err := l.dev.Upload(l.ctx, m)
 	if err != nil {
-		l.fail("upload of %s [%d, %d] %s: %w", name, t.rows, t.columns, f.Name, err)
+		l.fail("upload of %s [%d, %d, %d] %s: %w", name, experts, t.rows, t.columns, f.Name, err)
 		return nil
 	}
-	if rows, columns := w.Shape(); rows != t.rows || columns != t.columns {
-		l.fail("upload of %s: shape is [%d, %d], want [%d, %d]", name, rows, columns, t.rows, t.columns)
+	if rows, columns := w.Shape(); rows != t.rows || columns != t.columns || w.Experts() != experts {
+		l.fail("upload of %s: shape is [%d, %d, %d], want [%d, %d, %d]", name, w.Experts(), rows, columns, experts, t.rows, t.columns)
 	}
 	if got := w.Format(); got == nil || got.ID != f.ID {
 		l.fail("upload of %s: format is %v, want %s", name, got, f.Name)
@@ -153,7 +163,8 @@ func (l *lab) vector(values []float32) device.Weights {
 		l.fail("upload of a vector [%d]: %w", len(values), err)
 		return nil
 	}
-	l.keep(w, &tensor{1, len(values), values})
+	l.require(w.Experts() == 1, "a vector is of %d experts, want 1", w.Experts())
+	l.keep(w, &tensor{1, 1, len(values), values})
 	return w
 }
 

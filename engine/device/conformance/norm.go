@@ -10,6 +10,8 @@ func normCases(size Size) []Case {
 	return []Case{
 		{Name: "rms_norm/width", Op: "rms_norm", run: func(l *lab) { normWidths(l, size) }},
 		{Name: "rms_norm/groups", Op: "rms_norm", run: normGroups},
+		{Name: "layer_norm/width", Op: "layer_norm", run: func(l *lab) { layerNormWidths(l, size) }},
+		{Name: "layer_norm/off_centre", Op: "layer_norm", run: layerNormOffCentre},
 	}
 }
 
@@ -37,21 +39,28 @@ func (p *probe) stepScaled(n int) {
 	}
 }
 
+// widthsOfNorms returns the widths of rows that are normalised: fewer than any
+// workgroup, and no multiples of one.
+func widthsOfNorms(size Size) []int {
+	if size == Small {
+		return []int{4, 64, 100, 260, 2048}
+	}
+	return []int{4, 64, 100, 260, 2048, 1028, maxNormWidth}
+}
+
+const maxNormWidth = 4096
+
 // normWidths normalises rows of many widths: with a residual and without, in
 // place and apart, of rows and of outputs.
 func normWidths(l *lab, size Size) {
-	widths := []int{4, 64, 100, 260, 2048}
-	if size == Full {
-		widths = append(widths, 1028, 4096)
-	}
-	const columns = 4096 + 32
+	const columns = maxNormWidth + 32
 	inputs, residuals := l.scaled("norm", columns), l.scaled("residual", columns)
 	for _, rows := range []int{1, 8} {
 		r := random("norm weights")
 		p := l.probe("norm", rows, nil)
 		p.label = func(s *device.Step, row int) string { return fmt.Sprintf("row %d", s.Tokens[row]) }
 		x, y := p.embed(inputs), p.embed(residuals)
-		for i, width := range widths {
+		for i, width := range widthsOfNorms(size) {
 			name := fmt.Sprintf("width %d", width)
 			weight := l.noise(r, width)
 			in, residual := x.Slice(4*i, width), y.Slice(8, width)
@@ -103,4 +112,81 @@ func normGroups(l *lab) {
 	}
 	p.compile()
 	p.stepScaled(3)
+}
+
+// layerNormWidths is normWidths for LayerNorm, with a bias and without.
+func layerNormWidths(l *lab, size Size) {
+	const columns = maxNormWidth + 32
+	inputs, residuals := l.scaled("norm", columns), l.scaled("residual", columns)
+	for _, rows := range []int{1, 8} {
+		r := random("layer norm weights")
+		p := l.probe("layer norm", rows, nil)
+		p.label = func(s *device.Step, row int) string { return fmt.Sprintf("row %d", s.Tokens[row]) }
+		x, y := p.embed(inputs), p.embed(residuals)
+		for i, width := range widthsOfNorms(size) {
+			name := fmt.Sprintf("width %d", width)
+			weight, bias := l.noise(r, width), l.noise(r, width)
+			in, residual := x.Slice(4*i, width), y.Slice(8, width)
+
+			out := p.NewBuffer(width+8).Slice(4, width)
+			p.Add(&device.LayerNorm{Out: out, X: in, Weight: weight, Epsilon: 1e-5})
+			p.watch(name, out, boundRounded)
+			out = p.NewBuffer(width)
+			p.Add(&device.LayerNorm{Out: out, X: in, Weight: weight, Bias: bias, Epsilon: 1e-5})
+			p.watch(name+" with bias", out, boundRounded)
+
+			sum := p.embed(inputs).Slice(4*i, width) // changed by what follows
+			out = p.NewBuffer(width)
+			p.Add(&device.LayerNorm{Out: out, X: sum, Residual: &residual, Weight: weight, Epsilon: 1e-6})
+			p.watch(name+" with residual", out, boundRounded)
+			p.watch(name+" with residual, the sum", sum, boundRounded)
+
+			p.Add(&device.LayerNorm{Out: sum, X: sum, Residual: &residual, Weight: weight, Bias: bias, Epsilon: 1e-5})
+			p.watch(name+" in place, with residual and bias", sum, boundRounded)
+			p.Add(&device.LayerNorm{Out: sum, X: sum, Weight: weight, Epsilon: 1e-5})
+			p.watch(name+" in place", sum, boundRounded)
+
+			gathered, out := p.gathered(in), p.NewOutput(width)
+			p.Add(&device.LayerNorm{Out: out, X: gathered, Weight: weight, Bias: bias, Epsilon: 1e-5})
+			p.watch(name+" of outputs", out, boundRounded)
+		}
+		p.compile()
+		p.stepScaled(1)
+		if rows > 1 {
+			p.stepScaled(5)
+		}
+	}
+}
+
+// layerNormOffCentre normalises rows that are far from zero for their deviation,
+// and a row of zeros, which has none.
+func layerNormOffCentre(l *lab) {
+	const columns = 1028
+	value := normal("off centre", 1)
+	inputs := l.inputs(5, columns, func(row, column int) float64 {
+		if row == 0 {
+			return 0
+		}
+		return 100*float64(2*(row%2)-1) + value(row, column)
+	})
+	residuals := l.inputs(5, columns, normal("off centre, residual", 0.1))
+	r := random("off centre")
+	p := l.probe("off centre", 4, nil)
+	x := p.embed(inputs)
+	for _, width := range []int{64, 260, 1028} {
+		name := fmt.Sprintf("width %d", width)
+		weight, bias := l.noise(r, width), l.noise(r, width)
+		in := x.Slice(0, width)
+		out := p.NewBuffer(width)
+		p.Add(&device.LayerNorm{Out: out, X: in, Weight: weight, Epsilon: 1e-5})
+		p.watch(name, out, boundCentred)
+		sum, residual := p.embed(inputs).Slice(0, width), p.embed(residuals).Slice(0, width)
+		out = p.NewBuffer(width)
+		p.Add(&device.LayerNorm{Out: out, X: sum, Residual: &residual, Weight: weight, Bias: bias, Epsilon: 1e-5})
+		p.watch(name+" with residual and bias", out, boundCentred)
+	}
+	p.compile()
+	p.step(stepOf(4, 0, 3, 2))
+	p.step(stepOf(1))
+	p.step(stepOf(0))
 }

@@ -14,14 +14,29 @@ type reference struct {
 	caches  map[device.Cache]*store
 }
 
-// tensor is a matrix [rows, columns] with the exact values that it was uploaded
-// with.
+// tensor is a matrix [experts, rows, columns] with the exact values that it was
+// uploaded with.
 type tensor struct {
-	rows, columns int
-	values        []float32
+	experts, rows, columns int
+	values                 []float32
 }
 
 func (t *tensor) row(i int) []float32 { return t.values[i*t.columns : (i+1)*t.columns] }
+
+// expert returns one of the matrices.
+func (t *tensor) expert(i int) *tensor {
+	n := t.rows * t.columns
+	return &tensor{1, t.rows, t.columns, t.values[i*n : (i+1)*n]}
+}
+
+// times returns the product of a vector and row i.
+func (t *tensor) times(x []float64, i int) float64 {
+	sum := 0.0
+	for k, w := range t.row(i) {
+		sum += x[k] * float64(w)
+	}
+	return sum
+}
 
 // outcome is what a step leaves behind: all buffers, and the result. What is
 // not defined is NaN.
@@ -82,8 +97,12 @@ func (x *pass) operation(op device.Op) error {
 	switch o := op.(type) {
 	case *device.Embed:
 		return x.embed(o)
+	case *device.EmbedPosition:
+		return x.embedPosition(o)
 	case *device.RMSNorm:
 		return x.norm(o)
+	case *device.LayerNorm:
+		return x.layerNorm(o)
 	case *device.MatMul:
 		return x.matmul(o)
 	case *device.Rope:
@@ -92,6 +111,15 @@ func (x *pass) operation(op device.Op) error {
 		return x.attention(o)
 	case *device.GLU:
 		x.glu(o)
+	case *device.Experts:
+		return x.experts(o)
+	case *device.SoftCap:
+		for i := range x.rows(o.X) {
+			row := x.row(o.X, i)
+			for j, v := range row {
+				row[j] = float64(o.Cap) * math.Tanh(v/float64(o.Cap))
+			}
+		}
 	case *device.Add:
 		for i := range x.rows(o.Out) {
 			out, a, b := x.row(o.Out, i), x.row(o.X, i), x.row(o.Y, i)
@@ -147,6 +175,20 @@ func (x *pass) embed(o *device.Embed) error {
 	return nil
 }
 
+func (x *pass) embedPosition(o *device.EmbedPosition) error {
+	table, err := x.tensor(o.Table)
+	if err != nil {
+		return err
+	}
+	for i, position := range x.step.Positions {
+		out := x.row(o.Out, i)
+		for j, v := range table.row(int(position)) {
+			out[j] = float64(v)
+		}
+	}
+	return nil
+}
+
 func (x *pass) norm(o *device.RMSNorm) error {
 	weight, err := x.tensor(o.Weight)
 	if err != nil {
@@ -154,11 +196,7 @@ func (x *pass) norm(o *device.RMSNorm) error {
 	}
 	for i := range x.rows(o.X) {
 		in, out := x.row(o.X, i), x.row(o.Out, i)
-		if o.Residual != nil {
-			for j, v := range x.row(*o.Residual, i) {
-				in[j] += v
-			}
-		}
+		x.addResidual(in, o.Residual, i)
 		n := weight.columns
 		for at := 0; at < len(in); at += n {
 			sum := 0.0
@@ -172,6 +210,46 @@ func (x *pass) norm(o *device.RMSNorm) error {
 		}
 	}
 	return nil
+}
+
+func (x *pass) layerNorm(o *device.LayerNorm) error {
+	weight, err := x.tensor(o.Weight)
+	if err != nil {
+		return err
+	}
+	bias := &tensor{values: make([]float32, weight.columns)}
+	if o.Bias != nil {
+		if bias, err = x.tensor(o.Bias); err != nil {
+			return err
+		}
+	}
+	for i := range x.rows(o.X) {
+		in, out := x.row(o.X, i), x.row(o.Out, i)
+		x.addResidual(in, o.Residual, i)
+		mean, variance := 0.0, 0.0
+		for _, v := range in {
+			mean += v
+		}
+		mean /= float64(len(in))
+		for _, v := range in {
+			variance += (v - mean) * (v - mean)
+		}
+		inverse := 1 / math.Sqrt(variance/float64(len(in))+float64(o.Epsilon))
+		for j, v := range in {
+			out[j] = (v-mean)*inverse*float64(weight.values[j]) + float64(bias.values[j])
+		}
+	}
+	return nil
+}
+
+// addResidual adds row i of a residual, if there is one, to a row.
+func (x *pass) addResidual(row []float64, residual *device.View, i int) {
+	if residual == nil {
+		return
+	}
+	for j, v := range x.row(*residual, i) {
+		row[j] += v
+	}
 }
 
 func (x *pass) matmul(o *device.MatMul) error {
@@ -188,11 +266,7 @@ func (x *pass) matmul(o *device.MatMul) error {
 	for i := range x.rows(o.X) {
 		in, out := x.row(o.X, i), x.row(o.Out, i)
 		for j := range out {
-			sum := 0.0
-			for k, w := range weight.row(j) {
-				sum += in[k] * float64(w)
-			}
-			out[j] = sum + float64(bias.values[j])
+			out[j] = weight.times(in, j) + float64(bias.values[j])
 		}
 	}
 	return nil
@@ -210,6 +284,38 @@ func (x *pass) glu(o *device.GLU) {
 			}
 		}
 	}
+}
+
+// experts computes an expert after the other, the most likely first.
+func (x *pass) experts(o *device.Experts) error {
+	var matrices [3]*tensor
+	for i, w := range []device.Weights{o.Gate, o.Up, o.Down} {
+		var err error
+		if matrices[i], err = x.tensor(w); err != nil {
+			return err
+		}
+	}
+	for i := range x.rows(o.Out) {
+		in, out, logits := x.row(o.X, i), x.row(o.Out, i), x.row(o.Router, i)
+		ids, _ := rank(float32s(logits), o.Used)
+		shares := make([]float64, o.Used)
+		for j, id := range ids {
+			shares[j] = logits[id]
+		}
+		softmax(shares)
+		clear(out)
+		for j, id := range ids {
+			gate, up, down := matrices[0].expert(int(id)), matrices[1].expert(int(id)), matrices[2].expert(int(id))
+			hidden := make([]float64, gate.rows)
+			for k := range hidden {
+				hidden[k] = activate(o.Activation, gate.times(in, k)) * up.times(in, k)
+			}
+			for k := range out {
+				out[k] += shares[j] * down.times(hidden, k)
+			}
+		}
+	}
+	return nil
 }
 
 func activate(a device.Activation, x float64) float64 {

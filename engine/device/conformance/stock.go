@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/realm-webgpu/realm/engine/device"
@@ -56,6 +57,26 @@ func stocks() []*stock {
 		all = append(all, &stock{format: f})
 	}
 	return all
+}
+
+// kinds returns the first stock of each size of blocks.
+func kinds(all []*stock) []*stock {
+	var some []*stock
+	for _, s := range all {
+		if !slices.ContainsFunc(some, func(o *stock) bool { return o.unit() == s.unit() }) {
+			some = append(some, s)
+		}
+	}
+	return some
+}
+
+// sized returns the stocks that take their turn in what Small has one format of
+// each size of blocks of.
+func sized(size Size) []*stock {
+	if size == Small {
+		return kinds(stocks())
+	}
+	return stocks()
 }
 
 // unit is the number of elements that the columns of a matrix must be a

@@ -38,7 +38,7 @@ func (d *wrongDevice) Upload(ctx context.Context, m device.Matrix) (device.Weigh
 			if err != nil {
 				return nil, err
 			}
-			b := make([]byte, s.Rows*row)
+			b := make([]byte, max(1, m.Experts)*s.Rows*row)
 			if _, err := s.Reader.ReadAt(b, 0); err != nil && err != io.EOF {
 				return nil, err
 			}

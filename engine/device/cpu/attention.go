@@ -82,7 +82,7 @@ func (k *attention) at(pages []int32, head, position int) int {
 func (k *attention) score(query, key []float32) float32 {
 	s := k.op.Scale * dot(query, key)
 	if limit := float64(k.op.SoftCap); limit > 0 {
-		s = float32(limit * math.Tanh(float64(s)/limit))
+		s = soften(s, limit)
 	}
 	return s
 }

@@ -15,6 +15,16 @@ func (b *block) row(i int) []float32 {
 	return b.data[at : at+b.width : at+b.width]
 }
 
+// addTo adds row i to x. The zero block has no rows, and adds nothing.
+func (b *block) addTo(x []float32, i int) {
+	if b.data == nil {
+		return
+	}
+	for j, v := range b.row(i) {
+		x[j] += v
+	}
+}
+
 // block returns the place of a view that Check found good.
 func (e *executable) block(v device.View) block {
 	b := e.program.Buffers[v.Buffer]

@@ -47,6 +47,31 @@ func activate(a device.Activation, x32 float32) float32 {
 	}
 }
 
+// softCap is device.SoftCap.
+type softCap struct {
+	base
+	x     block
+	limit float64
+}
+
+func (k *softCap) run(s *step) {
+	k.step = s
+	const tanh = 16 // multiplications that it costs
+	k.pool.run(k, s.rows(k.x.outputs), grain(tanh*k.x.width))
+}
+
+func (k *softCap) do(_, first, last int) {
+	for t := first; t < last; t++ {
+		row := k.x.row(t)
+		for i, x := range row {
+			row[i] = soften(x, k.limit)
+		}
+	}
+}
+
+// soften returns limit*tanh(x/limit), computed in float64.
+func soften(x float32, limit float64) float32 { return float32(limit * math.Tanh(float64(x)/limit)) }
+
 // add is device.Add.
 type add struct {
 	base

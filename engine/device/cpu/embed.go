@@ -17,7 +17,7 @@ func (k *embed) run(s *step) {
 func (k *embed) do(worker, first, last int) {
 	for t := first; t < last; t++ {
 		row := k.out.row(t)
-		k.table.decode(row, k.token(t), &k.lanes[worker].parts)
+		k.table.decode(row, 0, k.token(t), &k.lanes[worker].parts)
 		if k.scale != 0 && k.scale != 1 {
 			for i := range row {
 				row[i] *= k.scale
@@ -34,4 +34,22 @@ func (k *embed) token(t int) int {
 		id = min(k.cache.chosen[-1-id], int32(k.table.rows-1))
 	}
 	return int(id)
+}
+
+// embedPosition is device.EmbedPosition.
+type embedPosition struct {
+	base
+	out   block
+	table *weights
+}
+
+func (k *embedPosition) run(s *step) {
+	k.step = s
+	k.pool.run(k, len(s.tokens), grain(k.out.width))
+}
+
+func (k *embedPosition) do(worker, first, last int) {
+	for t := first; t < last; t++ {
+		k.table.decode(k.out.row(t), 0, int(k.step.positions[t]), &k.lanes[worker].parts)
+	}
 }

@@ -25,8 +25,11 @@ func TestUploadErrors(t *testing.T) {
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
 	good := make([]byte, 4*4*8)
-	experts := f32Matrix(4, 8, good)
-	experts.Experts = 2
+	experts := func(n, rows int) device.Matrix {
+		m := f32Matrix(rows, 8, good)
+		m.Experts = n
+		return m
+	}
 	ragged := f32Matrix(4, 8, good)
 	ragged.Format = format("Q4_K")
 	shown := f32Matrix(4, 8, nil)
@@ -37,9 +40,12 @@ func TestUploadErrors(t *testing.T) {
 		m    device.Matrix
 		want error
 	}{
-		{"experts", ctx, experts, device.ErrUnsupported},
+		{"fewer than no experts", ctx, experts(-1, 4), device.ErrUnsupported},
+		{"experts past counting", ctx, experts(math.MaxInt32, math.MaxInt32), device.ErrUnsupported},
+		{"more experts than there are", ctx, experts(2, 4), io.ErrUnexpectedEOF},
+		{"experts over the budget", ctx, experts(1<<13, 5), device.ErrMemory},
 		{"a row of half a block", ctx, ragged, device.ErrUnsupported},
-		{"no format", ctx, device.Matrix{Columns: 8, Sources: experts.Sources}, device.ErrUnsupported},
+		{"no format", ctx, device.Matrix{Columns: 8, Sources: ragged.Sources}, device.ErrUnsupported},
 		{"no sources", ctx, device.Matrix{Format: format("F32"), Columns: 8}, device.ErrUnsupported},
 		{"no rows", ctx, f32Matrix(0, 8, good), device.ErrUnsupported},
 		{"too many rows", ctx, f32Matrix(math.MaxInt32+1, 8, good), device.ErrUnsupported},
@@ -182,6 +188,19 @@ func TestForeignAndMisplaced(t *testing.T) {
 		"a matrix as a norm": func(p *device.Program) {
 			v := r.input(p, x)
 			p.Add(&device.RMSNorm{Out: v, X: v, Weight: matrix})
+		},
+		"a vector as a table of positions": func(p *device.Program) {
+			p.Add(&device.EmbedPosition{Out: p.NewBuffer(4), Table: vector})
+		},
+		"a matrix as a shift": func(p *device.Program) {
+			v := r.input(p, x)
+			p.Add(&device.LayerNorm{Out: v, X: v, Weight: vector, Bias: matrix})
+		},
+		"an expert of another device": func(p *device.Program) {
+			v, router, out := r.input(p, x), r.input(p, x), p.NewBuffer(4)
+			own, _ := r.experts(format("F32"), 4, r.normal(16, 4))
+			foreign, _ := other.experts(format("F32"), 4, r.normal(16, 4))
+			p.Add(&device.Experts{Out: out, X: v, Router: router, Gate: own, Up: own, Down: foreign, Used: 1})
 		},
 		"a cache of another device": func(p *device.Program) {
 			p.Cache = must(other.NewCache(device.CacheSpec{Layers: 1, HeadCountKV: 1, HeadDim: 4, Pages: 1}))

@@ -17,6 +17,7 @@ type executable struct {
 	scratch []float32
 	offsets []int // of each buffer in scratch
 	lanes   []lane
+	mixture mixture // of Experts operations
 	kernels []kernel
 	weights []*weights // those that the kernels read
 	cache   *cache     // nil: none
@@ -45,8 +46,8 @@ func (d *Device) Compile(p *device.Program) (device.Executable, error) {
 	}
 	var elements int
 	e.offsets, elements = plan(p)
-	size := laneSizeOf(p)
-	e.bytes = 4*int64(elements) + int64(d.pool.size)*size.bytes() + device.InFlight*stepBytes(p, e.topK)
+	size, slots := laneSizeOf(p), mixtureSizeOf(p)
+	e.bytes = 4*int64(elements) + int64(d.pool.size)*size.bytes() + slots.bytes() + device.InFlight*stepBytes(p, e.topK)
 	if err := d.take(device.KindScratch, p.Name, e.bytes); err != nil {
 		return nil, fmt.Errorf("cpu: compile: %w", err)
 	}
@@ -54,6 +55,7 @@ func (d *Device) Compile(p *device.Program) (device.Executable, error) {
 	for range d.pool.size {
 		e.lanes = append(e.lanes, size.lane())
 	}
+	e.mixture = slots.mixture()
 	for i := range e.steps {
 		e.steps[i] = newStep(e)
 	}
@@ -216,7 +218,7 @@ func (e *executable) Release() {
 	}
 	e.released = true
 	d.queue.after(action(func() {
-		e.scratch, e.lanes, e.kernels = nil, nil, nil
+		e.scratch, e.lanes, e.mixture, e.kernels = nil, nil, mixture{}, nil
 		d.memory.give(device.KindScratch, e.bytes)
 	}))
 }

@@ -26,11 +26,24 @@ func (e *executable) kernel(op device.Op) (kernel, error) {
 		table, err := e.matrix("Table", o.Table)
 		k := &embed{base: b, out: e.block(o.Out), table: table, cache: e.cache, scale: o.Scale}
 		return k, err
+	case *device.EmbedPosition:
+		table, err := e.matrix("Table", o.Table)
+		return &embedPosition{base: b, out: e.block(o.Out), table: table}, err
 	case *device.RMSNorm:
 		weight, err := e.vector("Weight", o.Weight)
 		k := &norm{base: b, out: e.block(o.Out), x: e.block(o.X), weight: weight, epsilon: float64(o.Epsilon)}
 		if o.Residual != nil {
 			k.residual = e.block(*o.Residual)
+		}
+		return k, err
+	case *device.LayerNorm:
+		weight, err := e.vector("Weight", o.Weight)
+		k := &layerNorm{base: b, out: e.block(o.Out), x: e.block(o.X), weight: weight, epsilon: float64(o.Epsilon)}
+		if o.Residual != nil {
+			k.residual = e.block(*o.Residual)
+		}
+		if o.Bias != nil && err == nil {
+			k.bias, err = e.vector("Bias", o.Bias)
 		}
 		return k, err
 	case *device.MatMul:
@@ -56,6 +69,10 @@ func (e *executable) kernel(op device.Op) (kernel, error) {
 			k.up = e.block(*o.Up)
 		}
 		return k, nil
+	case *device.Experts:
+		return e.newExperts(b, o)
+	case *device.SoftCap:
+		return &softCap{base: b, x: e.block(o.X), limit: float64(o.Cap)}, nil
 	case *device.Add:
 		return &add{base: b, out: e.block(o.Out), x: e.block(o.X), y: e.block(o.Y)}, nil
 	case *device.Gather:
@@ -113,6 +130,9 @@ func laneSizeOf(p *device.Program) laneSize {
 		switch o := op.(type) {
 		case *device.MatMul:
 			size.row = max(size.row, o.X.Width)
+		case *device.Experts:
+			ff, _ := o.Gate.Shape()
+			size.row = max(size.row, o.X.Width, ff)
 		case *device.Attention:
 			group := o.HeadCount / o.HeadCountKV
 			size.row = max(size.row, o.HeadDim)

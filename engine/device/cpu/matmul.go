@@ -19,7 +19,7 @@ func (k *matMul) do(worker, first, last int) {
 	row := lane.row[:k.weight.columns]
 	rows := k.step.rows(k.x.outputs)
 	for i := first; i < last; i++ {
-		k.weight.decode(row, i, &lane.parts)
+		k.weight.decode(row, 0, i, &lane.parts)
 		for t := range rows {
 			y := dot(k.x.row(t), row)
 			if k.bias != nil {

@@ -3,6 +3,7 @@ package cpu_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"testing"
@@ -35,6 +36,29 @@ func TestEmbed(t *testing.T) {
 				}
 			}
 			near(t, fmt.Sprintf("%s scaled by %v", f.Name, scale), r.evaluate(p, out, 7), want, roundings)
+		}
+	}
+}
+
+// TestEmbedPosition reads a table of positions out of order.
+func TestEmbedPosition(t *testing.T) {
+	r := newRig(t, cpu.Options{})
+	for _, f := range quant.All() {
+		table, values := r.matrix(f, r.normal(40, 256))
+		p := program(4)
+		out := p.NewOutput(256)
+		x := p.NewBuffer(256)
+		p.Add(&device.EmbedPosition{Out: x, Table: table}, &device.Gather{Out: out, X: x})
+		e := r.compile(p)
+		step := plainStep(4)
+		step.Positions = []int32{39, 0, 17, 17}
+		r.run(e, step)
+		for i, row := range r.read(e, out, 4) {
+			same(t, fmt.Sprintf("%s at %d", f.Name, step.Positions[i]), row, values[step.Positions[i]])
+		}
+		step.Positions[2] = 40
+		if err := e.Submit(step); !errors.Is(err, device.ErrStep) {
+			t.Errorf("a position past the table: %v", err)
 		}
 	}
 }
@@ -170,6 +194,89 @@ func TestRMSNorm(t *testing.T) {
 		if !test.inPlace {
 			near(t, test.name+": X", r.evaluate(p, changed, n), sum, roundings)
 		}
+	}
+}
+
+func TestLayerNorm(t *testing.T) {
+	r := newRig(t, cpu.Options{})
+	for _, test := range []struct {
+		name                    string
+		residual, inPlace, bias bool
+		mean, epsilon           float64
+	}{
+		{name: "plain", epsilon: 1e-5},
+		{name: "in place", inPlace: true, epsilon: 1e-5},
+		{name: "bias", bias: true, epsilon: 0.5},
+		{name: "residual and bias", residual: true, bias: true, epsilon: 1e-6},
+		{name: "residual and bias in place", residual: true, inPlace: true, bias: true, epsilon: 1e-6},
+		{name: "far from zero", mean: 1000, bias: true, epsilon: 1e-5},
+	} {
+		const n, width = 3, 36
+		x, residual := r.normal(n, width), r.normal(n, width)
+		weight, bias := r.normal(1, width)[0], r.normal(1, width)[0]
+		for _, row := range x {
+			for j := range row {
+				row[j] += float32(test.mean)
+			}
+		}
+		p := program(4)
+		op := &device.LayerNorm{X: r.input(p, x), Weight: r.vector(weight), Epsilon: float32(test.epsilon)}
+		op.Out = op.X
+		if !test.inPlace {
+			op.Out = p.NewBuffer(width)
+		}
+		if test.residual {
+			v := r.input(p, residual)
+			op.Residual = &v
+		}
+		if test.bias {
+			op.Bias = r.vector(bias)
+		}
+		p.Add(op)
+		sum, want := wide(x), make([][]float64, n)
+		for i := range want {
+			want[i] = make([]float64, width)
+			mean, variance := 0.0, 0.0
+			for j := range sum[i] {
+				if test.residual {
+					sum[i][j] += float64(residual[i][j])
+				}
+				mean += sum[i][j] / width
+			}
+			for _, v := range sum[i] {
+				variance += (v - mean) * (v - mean) / width
+			}
+			for j, v := range sum[i] {
+				want[i][j] = (v - mean) / math.Sqrt(variance+test.epsilon) * float64(weight[j])
+				if test.bias {
+					want[i][j] += float64(bias[j])
+				}
+			}
+		}
+		changed := output(p, op.X)
+		near(t, test.name, r.evaluate(p, op.Out, n), want, roundings)
+		if !test.inPlace {
+			near(t, test.name+": X", r.evaluate(p, changed, n), sum, roundings)
+		}
+	}
+}
+
+// TestSoftCap caps rows, and outputs that are no multiple of 4.
+func TestSoftCap(t *testing.T) {
+	r := newRig(t, cpu.Options{})
+	for _, width := range []int{12, 10} {
+		x := r.normal(3, 12)
+		x[0][0], x[0][1], x[1][2] = 1000, -1000, 1e-6
+		p := program(4)
+		v := output(p, r.input(p, x)).Slice(0, width)
+		p.Add(&device.SoftCap{X: v, Cap: 1.5})
+		want := make([][]float64, len(x))
+		for i, row := range x {
+			for _, e := range row[:width] {
+				want[i] = append(want[i], 1.5*math.Tanh(float64(e)/1.5))
+			}
+		}
+		near(t, fmt.Sprintf("width %d", width), r.evaluate(p, v, 3), want, roundings)
 	}
 }
 

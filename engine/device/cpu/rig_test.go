@@ -84,12 +84,19 @@ func encode(f *quant.Format, rows [][]float32) (data []byte, values [][]float32)
 // matrix uploads rows in a format and returns the values they have there.
 func (r *rig) matrix(f *quant.Format, rows [][]float32) (device.Weights, [][]float32) {
 	r.Helper()
+	return r.experts(f, 1, rows)
+}
+
+// experts is matrix for n matrices, whose rows follow each other.
+func (r *rig) experts(f *quant.Format, n int, rows [][]float32) (device.Weights, [][]float32) {
+	r.Helper()
 	data, values := encode(f, rows)
 	w, err := r.Upload(context.Background(), device.Matrix{
-		Name:    fmt.Sprintf("%s[%d]", f.Name, len(rows)),
+		Name:    fmt.Sprintf("%s[%d, %d]", f.Name, n, len(rows)/n),
 		Format:  f,
 		Columns: len(rows[0]),
-		Sources: []device.Source{{Rows: len(rows), Reader: bytes.NewReader(data)}},
+		Experts: n,
+		Sources: []device.Source{{Rows: len(rows) / n, Reader: bytes.NewReader(data)}},
 	})
 	r.check(err)
 	return w, values

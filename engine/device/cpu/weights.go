@@ -23,11 +23,13 @@ type Slicer interface {
 // readBytes is how much of a source is read at a time, between looks at ctx.
 const readBytes = 4 << 20
 
-// weights is a matrix, as blocks of bytes, or a vector of float32 values.
+// weights is a matrix or one for each expert, as blocks of bytes, or a vector of
+// float32 values.
 type weights struct {
 	device        *Device
 	kind          device.Kind
-	rows, columns int
+	experts       int
+	rows, columns int // of each expert
 	format        *quant.Format
 	rowBytes      int // 0: a vector
 	bytes         int64
@@ -38,9 +40,9 @@ type weights struct {
 
 // part is the rows of one source.
 type part struct {
-	first int // row of the matrix
-	rows  int
-	data  []byte
+	first int    // row of each expert's matrix
+	rows  int    // of each expert
+	data  []byte // [experts, rows] rows
 }
 
 // Upload implements [device.Device]. A reader that is a [Slicer] is not read.
@@ -64,7 +66,7 @@ func (d *Device) upload(ctx context.Context, m device.Matrix) (*weights, error) 
 		return nil, err
 	}
 	for i, s := range m.Sources {
-		data, err := readSource(ctx, s.Reader, int64(s.Rows)*int64(w.rowBytes))
+		data, err := readSource(ctx, s.Reader, int64(w.experts)*int64(s.Rows)*int64(w.rowBytes))
 		if err != nil {
 			d.memory.give(m.Kind, w.bytes)
 			return nil, fmt.Errorf("source %d: %w", i, err)
@@ -76,7 +78,7 @@ func (d *Device) upload(ctx context.Context, m device.Matrix) (*weights, error) 
 
 // newMatrix checks the shape of a matrix and returns it without its bytes.
 func (d *Device) newMatrix(m *device.Matrix) (*weights, error) {
-	if m.Experts > 1 {
+	if m.Experts < 0 || m.Experts > math.MaxInt32 {
 		return nil, fmt.Errorf("%w: %d experts", device.ErrUnsupported, m.Experts)
 	}
 	if m.Format == nil || m.Columns < 4 || m.Columns%4 != 0 || len(m.Sources) == 0 {
@@ -90,7 +92,10 @@ func (d *Device) newMatrix(m *device.Matrix) (*weights, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", device.ErrUnsupported, err)
 	}
-	w := &weights{device: d, kind: m.Kind, columns: m.Columns, format: m.Format, rowBytes: rowBytes}
+	w := &weights{
+		device: d, kind: m.Kind, experts: max(1, m.Experts), columns: m.Columns,
+		format: m.Format, rowBytes: rowBytes,
+	}
 	for _, s := range m.Sources {
 		if s.Rows < 1 || s.Rows > math.MaxInt32-w.rows {
 			return nil, fmt.Errorf("%w: a source of %d rows", device.ErrUnsupported, s.Rows)
@@ -98,9 +103,9 @@ func (d *Device) newMatrix(m *device.Matrix) (*weights, error) {
 		w.parts = append(w.parts, part{first: w.rows, rows: s.Rows})
 		w.rows += s.Rows
 	}
-	high, low := bits.Mul64(uint64(w.rows), uint64(rowBytes))
+	high, low := bits.Mul64(uint64(w.experts)*uint64(w.rows), uint64(rowBytes))
 	if high != 0 || low > math.MaxInt {
-		return nil, fmt.Errorf("%w: %d rows of %d bytes", device.ErrUnsupported, w.rows, rowBytes)
+		return nil, fmt.Errorf("%w: %d experts of %d rows of %d bytes", device.ErrUnsupported, w.experts, w.rows, rowBytes)
 	}
 	w.bytes = int64(low)
 	return w, nil
@@ -154,7 +159,7 @@ func (d *Device) UploadVector(values []float32) (device.Weights, error) {
 	if len(values) == 0 {
 		return nil, fmt.Errorf("cpu: upload vector: %w: no values", device.ErrUnsupported)
 	}
-	w := &weights{device: d, rows: 1, columns: len(values), format: d.f32, bytes: 4 * int64(len(values))}
+	w := &weights{device: d, experts: 1, rows: 1, columns: len(values), format: d.f32, bytes: 4 * int64(len(values))}
 	if err := d.take(w.kind, "vector", w.bytes); err != nil {
 		return nil, fmt.Errorf("cpu: upload vector: %w", err)
 	}
@@ -165,8 +170,8 @@ func (d *Device) UploadVector(values []float32) (device.Weights, error) {
 // Shape implements [device.Weights].
 func (w *weights) Shape() (rows, columns int) { return w.rows, w.columns }
 
-// Experts is the number of matrices.
-func (w *weights) Experts() int { return 1 }
+// Experts implements [device.Weights].
+func (w *weights) Experts() int { return w.experts }
 
 // Format implements [device.Weights].
 func (w *weights) Format() *quant.Format { return w.format }
@@ -185,14 +190,14 @@ func (w *weights) Release() {
 	})
 }
 
-// decode writes row i of a matrix to dst [columns]. The blocks are taken apart
-// in parts, which is the caller's so that a row costs no allocation.
-func (w *weights) decode(dst []float32, i int, parts *quant.Parts) {
+// decode writes row i of an expert's matrix to dst [columns]. The blocks are
+// taken apart in parts, which is the caller's so that a row costs no allocation.
+func (w *weights) decode(dst []float32, expert, i int, parts *quant.Parts) {
 	p := 0
 	for i >= w.parts[p].first+w.parts[p].rows {
 		p++
 	}
-	at := (i - w.parts[p].first) * w.rowBytes
+	at := (expert*w.parts[p].rows + i - w.parts[p].first) * w.rowBytes
 	src := w.parts[p].data[at : at+w.rowBytes]
 	layout := &w.format.Layout
 	if layout.Plain {

@@ -29,11 +29,13 @@ func (d *Device) NewCache(spec device.CacheSpec) (device.Cache, error) {
 	if size > d.limits.StorageBinding {
 		return nil, fmt.Errorf("webgpu: cache: %d pages need %d bytes a layer for keys, the largest binding is %d: %w", spec.Pages, size, d.limits.StorageBinding, device.ErrUnsupported)
 	}
-	if m := d.Memory(); m.Budget > 0 && m.Total()+spec.Bytes() > m.Budget {
-		return nil, &device.MemoryError{Kind: device.KindCache, Name: "keys and values", Need: spec.Bytes(), Used: m.Total(), Budget: m.Budget}
+	d.mu.Lock()
+	err := d.fits(device.KindCache, "keys and values", spec.Bytes())
+	d.mu.Unlock()
+	if err != nil {
+		return nil, fmt.Errorf("webgpu: cache: %w", err)
 	}
 	c := &cache{device: d, spec: spec}
-	var err error
 	take := func(list *[]*buffer, name string) {
 		var b *buffer
 		if err == nil {

@@ -40,32 +40,44 @@ func TestConformance(t *testing.T) {
 
 // TestConformanceSplit runs the products with a limit that splits them.
 func TestConformanceSplit(t *testing.T) {
-	d := openTest(t, Options{MaxBinding: 1 << 20})
-	for _, c := range conformance.Cases(conformance.Small) {
-		if c.Name == "matmul/split" {
-			if outcome, err := c.Run(t.Context(), d); err != nil {
-				t.Error(err)
-			} else {
-				t.Logf("%+v", outcome)
-			}
-			return
-		}
-	}
-	t.Fatal("the suite has no case matmul/split")
+	runSome(t, Options{MaxBinding: 1 << 20}, func(c conformance.Case) bool {
+		return c.Name == "matmul/split" || c.Name == "experts/split"
+	})
 }
 
 // TestConformanceSlices runs the products the way that GPUs do, whatever the
 // adapter: the sum over k shared by the threads of a workgroup.
 func TestConformanceSlices(t *testing.T) {
-	d := openTest(t, Options{Tuning: defaults(ClassDiscrete)})
+	runSome(t, Options{Tuning: defaults(ClassDiscrete)}, func(c conformance.Case) bool {
+		return c.Op == "matmul" || c.Op == "block" || c.Op == "experts"
+	})
+}
+
+// TestConformanceBudget runs the contract on a device that has a budget.
+func TestConformanceBudget(t *testing.T) {
+	runSome(t, Options{Budget: 256 << 20}, func(c conformance.Case) bool { return c.Name == "contract/budget" })
+}
+
+// runSome runs some of the suite's cases; none at all is a failure.
+func runSome(t *testing.T, o Options, want func(conformance.Case) bool) {
+	d := openTest(t, o)
+	ran := 0
 	for _, c := range conformance.Cases(conformance.Small) {
-		if c.Op != "matmul" && c.Op != "invariance" {
+		if !want(c) {
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {
-			if outcome, err := c.Run(t.Context(), d); err != nil && !errors.Is(err, conformance.ErrSkip) {
+			outcome, err := c.Run(t.Context(), d)
+			switch {
+			case errors.Is(err, conformance.ErrSkip) && c.Op != "contract":
+				t.Logf("skipped: %v", err)
+			case err != nil:
 				t.Errorf("%v (%+v)", err, outcome)
 			}
 		})
+		ran++
+	}
+	if ran == 0 {
+		t.Fatal("the suite has no such case")
 	}
 }

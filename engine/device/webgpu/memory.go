@@ -26,8 +26,8 @@ func (d *Device) newBuffer(name string, kind device.Kind, size int64, u usage) (
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	if used := d.account.Total(); d.account.Budget > 0 && used+size > d.account.Budget {
-		return nil, &device.MemoryError{Kind: kind, Name: name, Need: size, Used: used, Budget: d.account.Budget}
+	if err := d.fits(kind, name, size); err != nil {
+		return nil, err
 	}
 	raw, err := d.gpu.newBuffer(name, size, u)
 	if err != nil {
@@ -35,6 +35,15 @@ func (d *Device) newBuffer(name string, kind device.Kind, size int64, u usage) (
 	}
 	d.account.Used[kind] += size
 	return &buffer{d, raw, size, kind, 1}, nil
+}
+
+// fits checks a need against the budget, before what is made of many buffers is
+// begun. d.mu is held.
+func (d *Device) fits(kind device.Kind, name string, need int64) error {
+	if used := d.account.Total(); d.account.Budget > 0 && need > d.account.Budget-used {
+		return &device.MemoryError{Kind: kind, Name: name, Need: need, Used: used, Budget: d.account.Budget}
+	}
+	return nil
 }
 
 // hold adds one who must release the buffer.

@@ -80,6 +80,12 @@ func (d *Device) Upload(ctx context.Context, m device.Matrix) (device.Weights, e
 	}
 	w := &weights{format: m.Format, rows: rows, columns: columns, experts: max(m.Experts, 1)}
 	w.planes, w.tile = m.Format.PlaneOffsets(tileRows, columns)
+	d.mu.Lock()
+	err = d.fits(m.Kind, m.Name, int64(w.words(rows))*int64(w.experts)*4)
+	d.mu.Unlock()
+	if err != nil {
+		return nil, fmt.Errorf("webgpu: upload: %w", err)
+	}
 	upload := d.uploadRows
 	if m.Experts > 1 {
 		upload = d.uploadExperts
