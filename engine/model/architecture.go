@@ -17,8 +17,11 @@ func architectures() []architecture {
 		llama(),
 		qwen2(),
 		qwen3(),
+		qwen3moe(),
 		phi3(),
+		gemma2(),
 		gemma3(),
+		bert(),
 	}
 }
 

@@ -36,6 +36,10 @@ func TestBroken(t *testing.T) {
 		{name: "no blocks said", change: remove("llama.block_count"), sentinel: model.ErrMetadata, text: "llama.block_count"},
 		{name: "blocks in words", change: set("llama.block_count", gguf.Scalar("two")), sentinel: model.ErrMetadata, text: "llama.block_count"},
 		{name: "heads by layer", change: set("llama.attention.head_count", gguf.Array([]uint32{4, 4})), sentinel: model.ErrMetadata, text: "llama.attention.head_count"},
+		{name: "heads of keys by layer", change: set("llama.attention.head_count_kv", gguf.Array([]uint32{2, 2})), sentinel: model.ErrMetadata, text: "llama.attention.head_count_kv"},
+		{name: "lengths by layer", change: set("llama.feed_forward_length", gguf.Array([]uint32{256, 256})), sentinel: model.ErrMetadata, text: "llama.feed_forward_length"},
+		{name: "causal is a number", change: set("llama.attention.causal", u32(0)), sentinel: model.ErrMetadata, text: "llama.attention.causal"},
+		{name: "experts, but not how many are used", change: set("llama.expert_count", u32(8)), sentinel: model.ErrMetadata, text: "llama.expert_used_count"},
 		{name: "scaling is a number", change: set("llama.rope.scaling.type", u32(1)), sentinel: model.ErrMetadata, text: "rope.scaling.type"},
 
 		// Metadata that is out of range.
@@ -43,6 +47,12 @@ func TestBroken(t *testing.T) {
 		{name: "2^31 layers", change: set("llama.block_count", u32(1<<31)), sentinel: model.ErrMetadata, text: "llama.block_count"},
 		{name: "2^64-1 layers", change: set("llama.block_count", gguf.Scalar[uint64](math.MaxUint64)), sentinel: model.ErrMetadata, text: "llama.block_count"},
 		{name: "-1 layers", change: set("llama.block_count", gguf.Scalar[int32](-1)), sentinel: model.ErrMetadata, text: "llama.block_count"},
+		{name: "2^31 experts", change: set("llama.expert_count", u32(1<<31)), sentinel: model.ErrMetadata, text: "llama.expert_count"},
+		{name: "more experts used than there are", change: func(d *draft) {
+			d.meta.Set("llama.expert_count", u32(2))
+			d.meta.Set("llama.expert_used_count", u32(3))
+		}, sentinel: model.ErrMetadata, text: "llama.expert_used_count"},
+		{name: "pooling of another kind", change: set("llama.pooling_type", u32(5)), sentinel: model.ErrMetadata, text: "llama.pooling_type"},
 		{name: "no context", change: set("llama.context_length", u32(0)), sentinel: model.ErrMetadata, text: "llama.context_length"},
 		{name: "2^32-1 tokens of context", change: set("llama.context_length", u32(math.MaxUint32)), sentinel: model.ErrMetadata, text: "llama.context_length"},
 		{name: "no embedding", change: set("llama.embedding_length", u32(0)), sentinel: model.ErrMetadata, text: "llama.embedding_length"},
@@ -68,6 +78,10 @@ func TestBroken(t *testing.T) {
 		// Metadata that contradicts itself or the tensors.
 		{name: "heads do not share the embedding", change: set("llama.attention.head_count", u32(6)), sentinel: model.ErrMetadata, text: "llama.attention.head_count"},
 		{name: "heads of keys do not divide heads", change: set("llama.attention.head_count_kv", u32(3)), sentinel: model.ErrMetadata, text: "head_count_kv"},
+		{name: "experts without tensors", change: func(d *draft) {
+			d.meta.Set("llama.expert_count", u32(4))
+			d.meta.Set("llama.expert_used_count", u32(2))
+		}, sentinel: model.ErrTensor, text: `"blk.0.ffn_gate_inp.weight"`},
 		{name: "other heads", change: set("llama.attention.head_count_kv", u32(4)), sentinel: model.ErrTensor, text: `"blk.0.attn_k.weight"`},
 		{name: "more layers than tensors", change: set("llama.block_count", u32(3)), sentinel: model.ErrTensor, text: `"blk.2.attn_norm.weight"`},
 		{name: "fewer layers than tensors", change: set("llama.block_count", u32(1)), sentinel: model.ErrTensor, text: `"blk.1.`},
@@ -78,8 +92,19 @@ func TestBroken(t *testing.T) {
 		// What is well said, and not computed.
 		{name: "values of another length", change: set("llama.attention.value_length", u32(64)), sentinel: model.ErrUnsupported, text: "value_length"},
 		{name: "heads of 2", change: set("llama.attention.head_count", u32(64)), sentinel: model.ErrUnsupported, text: "key_length"},
-		{name: "experts", change: set("llama.expert_count", u32(8)), sentinel: model.ErrUnsupported, text: "llama.expert_count"},
-		{name: "soft cap of the logits", change: set("llama.final_logit_softcapping", f32(30)), sentinel: model.ErrUnsupported, text: "llama.final_logit_softcapping"},
+		{name: "17 experts used", change: func(d *draft) {
+			d.meta.Set("llama.expert_count", u32(32))
+			d.meta.Set("llama.expert_used_count", u32(17))
+		}, sentinel: model.ErrUnsupported, text: "llama.expert_used_count"},
+		{name: "experts chosen by a sigmoid", change: set("llama.expert_gating_func", u32(2)), sentinel: model.ErrUnsupported, text: "llama.expert_gating_func"},
+		{name: "expert weights of any sum", change: set("llama.expert_weights_norm", gguf.Scalar(false)), sentinel: model.ErrUnsupported, text: "llama.expert_weights_norm"},
+		{name: "groups of experts", change: set("llama.expert_group_count", u32(4)), sentinel: model.ErrUnsupported, text: "llama.expert_group_count"},
+		{name: "rank", change: set("llama.pooling_type", u32(4)), sentinel: model.ErrUnsupported, text: "llama.pooling_type"},
+		{name: "half of yarn", change: func(d *draft) {
+			d.meta.Set("llama.rope.scaling.type", gguf.Scalar("yarn"))
+			d.meta.Set("llama.rope.scaling.yarn_ext_factor", f32(0.5))
+		}, sentinel: model.ErrUnsupported, text: "yarn_ext_factor"},
+		{name: "yarn of another name", change: set("llama.rope.scaling.yarn_ext_factor", f32(1)), sentinel: model.ErrUnsupported, text: "yarn_ext_factor"},
 		{name: "not causal", change: set("llama.attention.causal", gguf.Scalar(false)), sentinel: model.ErrUnsupported, text: "llama.attention.causal"},
 		{name: "another scaling", change: set("llama.rope.scaling.type", gguf.Scalar("su")), sentinel: model.ErrUnsupported, text: "rope.scaling.type"},
 

@@ -15,6 +15,7 @@ const (
 	maxWidth      = 1 << 20 // elements of a row: embedding, heads together, feed-forward
 	maxHeads      = 1 << 12
 	maxHeadDim    = 1 << 12 // elements
+	maxExperts    = 1 << 10
 	maxContext    = 1 << 24 // tokens
 	maxVocabulary = 1 << 22 // tokens
 	maxRopeTable  = 1 << 29 // bytes
@@ -39,17 +40,22 @@ type Config struct {
 	ContextLength     int // tokens that the model was made for
 	EmbeddingLength   int // of the residual stream
 	BlockCount        int
-	FeedForwardLength int
+	FeedForwardLength int // of each expert, where there are some
 	HeadCount         int // of queries
 	HeadCountKV       int // of keys and values; divides HeadCount
 	HeadDim           int // attention.key_length and value_length
 
-	Epsilon        float32 // of every RMSNorm
+	// A mixture of ExpertCount feed-forward networks, of which each row goes through
+	// ExpertsUsed (Experts of package device); 0: there is one network, and no choice.
+	ExpertCount, ExpertsUsed int
+
+	Epsilon        float32 // of every norm
 	EmbeddingScale float32 // token embeddings are multiplied by it
 	Activation     device.Activation
 
 	AttentionScale   float32 // scores are multiplied by it
 	AttentionSoftCap float32 // attn_logit_softcapping; 0: none
+	LogitSoftCap     float32 // final_logit_softcapping; 0: none
 	// A sliding layer attends to the last SlidingWindow tokens, its own among them;
 	// 0: there are none. All layers slide, save every SlidingPattern-th; 0: all.
 	SlidingWindow, SlidingPattern int
@@ -60,6 +66,17 @@ type Config struct {
 	QueryKeyNorm bool // attn_q_norm and attn_k_norm, of each head
 	PostNorm     bool // post_attention_norm and post_ffw_norm
 	FusedGateUp  bool // ffn_up has the gate's rows before its own
+	Ungated      bool // there is no gate: activation(ffn_up)
+
+	LayerNorm        bool // norms are LayerNorm with biases, not RMSNorm
+	NormedStream     bool // norms follow the sums, and what they give is the residual stream
+	LearnedPositions bool // position_embd and token_types are added to the embeddings
+
+	// Bidirectional rows see what follows them too: all rows of a sequence have to be
+	// in one step.
+	Bidirectional bool
+	Encoder       bool    // there is no vocabulary to choose from: outputs are hidden states
+	Pooling       Pooling // of hidden states, to the embedding of a text
 }
 
 // ReadConfig reads the Config of a file. Its errors wrap [ErrArchitecture],
@@ -84,12 +101,16 @@ func readConfig(f *gguf.File) (*Config, error) {
 	k := &keys{meta: f.Metadata, arch: name}
 	c := &Config{Architecture: name, EmbeddingScale: 1}
 	c.sizes(k)
+	c.feedForward(k)
 	c.attention(k)
 	c.Rope.read(k, c)
+	c.LogitSoftCap = float32(k.numberOr("final_logit_softcapping", 0, minScale, maxScale))
+	c.Pooling = k.poolingOr(PoolingLast)
 	k.unimplemented()
 	if a.differences != nil && k.err == nil {
 		a.differences(c, k)
 	}
+	c.consequences(k)
 	if k.err != nil {
 		return nil, k.err
 	}
@@ -99,15 +120,29 @@ func readConfig(f *gguf.File) (*Config, error) {
 	return c, nil
 }
 
-// sizes reads the shape of the residual stream and of the feed-forward network.
+// sizes reads the shape of the residual stream.
 func (c *Config) sizes(k *keys) {
 	c.ContextLength = k.integer("context_length", 1, maxContext)
 	c.EmbeddingLength = k.integer("embedding_length", 4, maxWidth)
 	c.BlockCount = k.integer("block_count", 1, maxBlocks)
-	c.FeedForwardLength = k.integer("feed_forward_length", 4, maxWidth/2)
-	c.Epsilon = float32(k.number("attention.layer_norm_rms_epsilon", minScale, 1))
 	k.quads("embedding_length", c.EmbeddingLength)
-	k.quads("feed_forward_length", c.FeedForwardLength)
+}
+
+// feedForward reads the shape of the feed-forward network, or of its experts.
+func (c *Config) feedForward(k *keys) {
+	length := "feed_forward_length"
+	c.ExpertCount = k.integerOr("expert_count", 0, 0, maxExperts)
+	if c.ExpertCount > 0 {
+		c.ExpertsUsed = k.integer("expert_used_count", 1, c.ExpertCount)
+		if c.ExpertsUsed > device.MaxExperts {
+			k.fail("expert_used_count", ErrUnsupported, "%d, at most %d are", c.ExpertsUsed, device.MaxExperts)
+		}
+		if k.has("expert_feed_forward_length") {
+			length = "expert_feed_forward_length"
+		}
+	}
+	c.FeedForwardLength = k.integer(length, 4, maxWidth/2)
+	k.quads(length, c.FeedForwardLength)
 }
 
 // attention reads the heads, and which positions they see.
@@ -128,6 +163,7 @@ func (c *Config) attention(k *keys) {
 	c.AttentionScale = float32(k.numberOr("attention.scale", 1/math.Sqrt(float64(c.HeadDim)), minScale, maxScale))
 	c.AttentionSoftCap = float32(k.numberOr("attn_logit_softcapping", 0, minScale, maxScale))
 	c.SlidingWindow = k.integerOr("attention.sliding_window", 0, 0, math.MaxInt32)
+	c.Bidirectional = !k.flagOr("attention.causal", true)
 }
 
 // headLength returns the elements of a head of keys or of values: an equal share
@@ -145,17 +181,30 @@ func (c *Config) headLength(k *keys, key string) int {
 
 // unimplemented refuses what would change the logits and that no operation does.
 func (k *keys) unimplemented() {
-	k.neutral("expert_count", 0)
-	k.neutral("attention.causal", true)
 	k.neutral("attention.clamp_kqv", 0)
 	k.neutral("attention.max_alibi_bias", 0)
-	k.neutral("final_logit_softcapping", 0)
+	k.neutral("expert_gating_func", 0, 1, 3) // not said, softmax, and softmax of the chosen: all one
+	k.neutral("expert_group_count", 0, 1)
+	k.neutral("expert_weights_norm", true)
+	k.neutral("expert_weights_scale", 0, 1)
 	k.neutral("logit_scale", 0, 1)
 	k.neutral("residual_scale", 0, 1)
 	k.neutral("embedding_scale", 0, 1)
 	k.neutral("rope.scaling.yarn_log_multiplier", 0)
-	k.neutral("rope.scaling.yarn_ext_factor", 1)
 	k.neutral("rope.scaling.yarn_attn_factor", 1)
+}
+
+// consequences reads and checks what depends on the differences.
+func (c *Config) consequences(k *keys) {
+	epsilon := "attention.layer_norm_rms_epsilon"
+	if c.LayerNorm {
+		epsilon = "attention.layer_norm_epsilon"
+	}
+	c.Epsilon = float32(k.number(epsilon, minScale, 1))
+	// Text cannot be generated by what has to see the text that follows.
+	if c.Bidirectional && !c.Encoder {
+		k.fail("attention.causal", ErrUnsupported, "false, for %s", c.Architecture)
+	}
 }
 
 // vocabulary takes the size of the vocabulary from the embedding: the key

@@ -19,12 +19,18 @@ func llamaConfig() model.Config {
 		Architecture: "llama", VocabularySize: 512,
 		ContextLength: 2048, EmbeddingLength: 128, BlockCount: 2, FeedForwardLength: 256,
 		HeadCount: 4, HeadCountKV: 2, HeadDim: 32,
-		Epsilon: 1e-5, EmbeddingScale: 1, AttentionScale: float32(1 / math.Sqrt(32)),
+		Epsilon: 1e-5, EmbeddingScale: 1, AttentionScale: float32(1 / math.Sqrt(32)), Pooling: model.PoolingLast,
 		Rope: model.Rope{
 			Dimensions: 32, Base: 10000, Scaling: "none", Factor: 1,
 			OriginalContext: 2048, AttentionFactor: 1, BetaFast: 32, BetaSlow: 1,
 		},
 	}
+}
+
+// bertConfig makes the Config of a llama that of a BERT of the same size.
+func bertConfig(c *model.Config) {
+	c.Epsilon, c.Activation, c.Rope.Dimensions = 1e-12, device.GELU, 0
+	c.LayerNorm, c.NormedStream, c.LearnedPositions, c.Ungated, c.Bidirectional, c.Encoder = true, true, true, true, true, true
 }
 
 func TestReadConfig(t *testing.T) {
@@ -77,11 +83,79 @@ func TestReadConfig(t *testing.T) {
 			set: map[string]gguf.Value{
 				"expert_count": gguf.Scalar[uint32](0), "attention.causal": gguf.Scalar(true), "final_logit_softcapping": gguf.Scalar[float32](0),
 				"logit_scale": gguf.Scalar[float32](1), "attn_logit_softcapping": gguf.Scalar[float32](0), "vocab_size": gguf.Scalar[uint32](7),
+				"expert_weights_norm": gguf.Scalar(true), "expert_weights_scale": gguf.Scalar[float32](1), "expert_gating_func": gguf.Scalar[uint32](1),
+				"rope.scaling.yarn_ext_factor": gguf.Scalar[float32](-1), "pooling_type": gguf.Scalar[uint32](3),
 			},
+		},
+		{name: "soft cap of the logits", set: map[string]gguf.Value{"final_logit_softcapping": gguf.Scalar[float32](30)}, want: func(c *model.Config) { c.LogitSoftCap = 30 }},
+		{name: "pooling", set: map[string]gguf.Value{"pooling_type": gguf.Scalar[uint32](1)}, want: func(c *model.Config) { c.Pooling = model.PoolingMean }},
+		{
+			name: "experts",
+			set:  map[string]gguf.Value{"expert_count": gguf.Scalar[uint32](8), "expert_used_count": gguf.Scalar[uint32](2)},
+			want: func(c *model.Config) { c.ExpertCount, c.ExpertsUsed = 8, 2 },
+		},
+		{
+			name: "experts of a length of their own",
+			set: map[string]gguf.Value{
+				"expert_count": gguf.Scalar[uint32](8), "expert_used_count": gguf.Scalar[uint32](8),
+				"expert_feed_forward_length": gguf.Scalar[uint32](64), "feed_forward_length": {},
+			},
+			want: func(c *model.Config) { c.ExpertCount, c.ExpertsUsed, c.FeedForwardLength = 8, 8, 64 },
 		},
 		{name: "qwen2", arch: "qwen2", want: func(c *model.Config) { c.Rope.Mode = device.RopeNeoX }},
 		{name: "qwen3", arch: "qwen3", want: func(c *model.Config) { c.Rope.Mode, c.QueryKeyNorm = device.RopeNeoX, true }},
-		{name: "phi3", arch: "phi3", want: func(c *model.Config) { c.Rope.Mode, c.FusedGateUp = device.RopeNeoX, true }},
+		{
+			name: "qwen3moe", arch: "qwen3moe",
+			set: map[string]gguf.Value{
+				"expert_count": gguf.Scalar[uint32](128), "expert_used_count": gguf.Scalar[uint32](8), "expert_feed_forward_length": gguf.Scalar[uint32](96),
+			},
+			want: func(c *model.Config) {
+				c.Rope.Mode, c.QueryKeyNorm = device.RopeNeoX, true
+				c.ExpertCount, c.ExpertsUsed, c.FeedForwardLength = 128, 8, 96
+			},
+		},
+		{
+			name: "qwen3moe whose experts share a length", arch: "qwen3moe",
+			set: map[string]gguf.Value{"expert_count": gguf.Scalar[uint32](16), "expert_used_count": gguf.Scalar[uint32](8)},
+			want: func(c *model.Config) {
+				c.Rope.Mode, c.QueryKeyNorm = device.RopeNeoX, true
+				c.ExpertCount, c.ExpertsUsed, c.FeedForwardLength = 16, 8, 256/8
+			},
+		},
+		{
+			name: "phi3", arch: "phi3", set: map[string]gguf.Value{"attention.sliding_window": gguf.Scalar[uint32](100)},
+			want: func(c *model.Config) { c.Rope.Mode, c.FusedGateUp = device.RopeNeoX, true },
+		},
+		{
+			name: "gemma2", arch: "gemma2",
+			set: map[string]gguf.Value{
+				"attention.sliding_window": gguf.Scalar[uint32](16), "attn_logit_softcapping": gguf.Scalar[float32](20), "final_logit_softcapping": gguf.Scalar[float32](10),
+			},
+			want: func(c *model.Config) {
+				c.EmbeddingScale, c.Activation, c.PostNorm, c.Rope.Mode = float32(math.Sqrt(128)), device.GELUTanh, true, device.RopeNeoX
+				c.SlidingWindow, c.SlidingPattern, c.AttentionSoftCap, c.LogitSoftCap = 16, 2, 20, 10
+			},
+		},
+		{
+			name: "gemma2 of 27 B that says little", arch: "gemma2", set: map[string]gguf.Value{"block_count": gguf.Scalar[uint32](46)},
+			want: func(c *model.Config) {
+				c.EmbeddingScale, c.Activation, c.PostNorm, c.Rope.Mode = float32(math.Sqrt(128)), device.GELUTanh, true, device.RopeNeoX
+				c.SlidingWindow, c.SlidingPattern, c.AttentionSoftCap, c.LogitSoftCap = 4096, 2, 50, 30
+				c.BlockCount, c.AttentionScale = 46, float32(1/math.Sqrt(128/4))
+			},
+		},
+		{
+			name: "bert", arch: "bert",
+			set: map[string]gguf.Value{
+				"attention.layer_norm_rms_epsilon": {}, "attention.layer_norm_epsilon": gguf.Scalar[float32](1e-12),
+				"attention.causal": gguf.Scalar(false), "pooling_type": gguf.Scalar[uint32](2),
+			},
+			want: func(c *model.Config) { bertConfig(c); c.Pooling = model.PoolingCLS },
+		},
+		{
+			name: "bert that says little", arch: "bert", set: map[string]gguf.Value{"attention.layer_norm_epsilon": gguf.Scalar[float32](1e-12)},
+			want: func(c *model.Config) { bertConfig(c); c.Pooling = model.PoolingNone },
+		},
 		{
 			name: "gemma3", arch: "gemma3",
 			set: map[string]gguf.Value{
@@ -158,7 +232,7 @@ func TestArchitecturesAreKnown(t *testing.T) {
 	}
 	f := *open(t, llamaFile)
 	for _, name := range known {
-		f.Metadata = renamed(open(t, llamaFile).Metadata, name)
+		f.Metadata = sized(open(t, llamaFile).Metadata, name)
 		if c, err := model.ReadConfig(&f); err != nil || c.Architecture != name {
 			t.Errorf("%s: %v", name, err)
 		}

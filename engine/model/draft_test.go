@@ -62,6 +62,18 @@ func renamed(m *gguf.Metadata, arch string) *gguf.Metadata {
 	return out
 }
 
+// sized returns the metadata of a llama as that of another architecture, with what
+// some have to say besides.
+func sized(m *gguf.Metadata, arch string) *gguf.Metadata {
+	out := renamed(m, arch)
+	out.Set(arch+".attention.layer_norm_epsilon", gguf.Scalar[float32](1e-5))
+	if strings.HasSuffix(arch, "moe") {
+		out.Set(arch+".expert_count", gguf.Scalar[uint32](8))
+		out.Set(arch+".expert_used_count", gguf.Scalar[uint32](2))
+	}
+	return out
+}
+
 // tensor returns a tensor of the file.
 func (d *draft) tensor(name string) *gguf.Output {
 	d.t.Helper()
@@ -89,7 +101,7 @@ func (d *draft) reshape(name string, dims ...int) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	o.Data = gguf.From(bytes.NewReader(make([]byte, size)))
+	o.Data = contents(make([]byte, size))
 }
 
 // add appends a float32 tensor.
@@ -105,15 +117,18 @@ func (d *draft) values(name string) []float32 {
 	if err := o.Data(&b); err != nil {
 		d.t.Fatal(err)
 	}
-	values := make([]float32, b.Len()/4)
+	n := 1
+	for _, d := range o.Dims {
+		n *= d
+	}
+	values := make([]float32, n)
 	if err := o.Format.Decode(values, b.Bytes()); err != nil {
 		d.t.Fatal(err)
 	}
-	o.Data = gguf.From(bytes.NewReader(b.Bytes()))
 	return values
 }
 
-// convert changes the format of a float32 tensor.
+// convert changes the format of a tensor.
 func (d *draft) convert(name, to string) {
 	d.t.Helper()
 	values := d.values(name)
@@ -132,7 +147,15 @@ func (d *draft) encoded(f *quant.Format, values []float32) func(io.Writer) error
 	if err := f.Encode(b, values, nil); err != nil {
 		d.t.Fatal(err)
 	}
-	return gguf.From(bytes.NewReader(b))
+	return contents(b)
+}
+
+// contents returns the Data of bytes, which may be written more than once.
+func contents(b []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	}
 }
 
 func format(t testing.TB, name string) *quant.Format {

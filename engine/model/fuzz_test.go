@@ -39,13 +39,16 @@ func FuzzConfig(f *testing.F) {
 	float := func(x float32) uint64 { return uint64(math.Float32bits(x)) }
 	f.Add(uint8(0), 0, "block_count", uint8(0), uint64(1<<31), "", "rope.freq_base", uint8(3), float(-1), "")
 	f.Add(uint8(0), 0, "rope.scaling.type", uint8(6), uint64(0), "yarn", "rope.scaling.factor", uint8(3), float(1e-30), "")
-	f.Add(uint8(4), 0, "attention.sliding_window", uint8(0), uint64(16), "", "attention.sliding_window_pattern", uint8(0), uint64(0), "")
+	f.Add(uint8(6), 0, "attention.sliding_window", uint8(0), uint64(16), "", "attention.sliding_window_pattern", uint8(0), uint64(0), "")
 	f.Add(uint8(2), 4096, "attention.key_length", uint8(0), uint64(4096), "", "attention.value_length", uint8(0), uint64(4096), "")
 	f.Add(uint8(3), 7, "attention.head_count", uint8(7), uint64(1), "", "embedding_length", uint8(1), uint64(math.MaxUint64), "")
+	f.Add(uint8(3), 0, "expert_used_count", uint8(0), uint64(8), "", "feed_forward_length", uint8(0), uint64(4), "")
+	f.Add(uint8(5), 0, "attention.head_count", uint8(0), uint64(256), "", "block_count", uint8(0), uint64(46), "")
+	f.Add(uint8(7), 0, "attention.causal", uint8(5), uint64(1), "", "pooling_type", uint8(0), uint64(4), "")
 	f.Fuzz(func(t *testing.T, architecture uint8, context int, key1 string, kind1 uint8, bits1 uint64, text1, key2 string, kind2 uint8, bits2 uint64, text2 string) {
 		name := architectures[int(architecture)%len(architectures)]
 		file := *base
-		file.Metadata = renamed(base.Metadata, name)
+		file.Metadata = sized(base.Metadata, name)
 		file.Set(name+"."+key1, value(kind1, bits1, text1))
 		file.Set(name+"."+key2, value(kind2, bits2, text2))
 
@@ -63,7 +66,7 @@ func FuzzConfig(f *testing.F) {
 				t.Errorf("a width of %d in %+v", n, c)
 			}
 		}
-		if c.HeadCount%c.HeadCountKV != 0 || c.Rope.Dimensions > c.HeadDim || c.Rope.Dimensions%2 != 0 || c.BlockCount > 1024 {
+		if c.HeadCount%c.HeadCountKV != 0 || c.ExpertCount > 1024 || c.ExpertsUsed > min(c.ExpertCount, device.MaxExperts) || c.Rope.Dimensions > c.HeadDim || c.Rope.Dimensions%2 != 0 || c.BlockCount > 1024 {
 			t.Errorf("sizes that do not fit: %+v", c)
 		}
 		for _, x := range []float64{float64(c.Epsilon), float64(c.AttentionScale), c.Rope.Base, c.Rope.Factor, c.Rope.AttentionFactor} {

@@ -115,6 +115,7 @@ type session struct {
 	cache  device.Cache
 	tokens []int32 // read so far
 	pages  []int32
+	hidden bool // outputs are hidden states
 }
 
 func newSession(t testing.TB, d device.Device, m *model.Model, c device.CacheType) *session {
@@ -141,15 +142,14 @@ func (s *session) read(rows int, tokens []int32) []float32 {
 		s.step(tokens[:rows], 0)
 		tokens = tokens[rows:]
 	}
-	return s.step(tokens, 1)
+	return s.step(tokens, 1)[0]
 }
 
-// step reads tokens in one step, and returns the logits of the last token if there
-// is an output.
-func (s *session) step(tokens []int32, outputs int) []float32 {
+// step reads tokens in one step, and returns the outputs of the last few.
+func (s *session) step(tokens []int32, outputs int) [][]float32 {
 	s.t.Helper()
-	p, logits := s.m.Program(s.cache, model.Shape{
-		Rows: 1 << bits.Len(uint(len(tokens)-1)), Outputs: outputs, Sequences: 1, Pages: len(s.pages),
+	p, view := s.m.Program(s.cache, model.Shape{
+		Rows: 1 << bits.Len(uint(len(tokens)-1)), Outputs: outputs, Sequences: 1, Pages: len(s.pages), Hidden: s.hidden,
 	})
 	e, err := s.d.Compile(p)
 	if err != nil {
@@ -164,8 +164,8 @@ func (s *session) step(tokens []int32, outputs int) []float32 {
 		s.tokens = append(s.tokens, id)
 	}
 	step.Lengths = []int32{int32(len(s.tokens))}
-	if outputs > 0 {
-		step.Outputs = []int32{int32(len(tokens) - 1)}
+	for i := range outputs {
+		step.Outputs = append(step.Outputs, int32(len(tokens)-outputs+i))
 	}
 	if err := e.Submit(step); err != nil {
 		s.t.Fatal(err)
@@ -174,14 +174,14 @@ func (s *session) step(tokens []int32, outputs int) []float32 {
 	if err := e.Wait(&result); err != nil {
 		s.t.Fatal(err)
 	}
-	if outputs == 0 {
-		return nil
+	rows := make([][]float32, outputs)
+	for i := range rows {
+		rows[i] = make([]float32, view.Width)
+		if err := e.Read(view, i, rows[i]); err != nil {
+			s.t.Fatal(err)
+		}
 	}
-	row := make([]float32, s.m.Config().VocabularySize)
-	if err := e.Read(logits, 0, row); err != nil {
-		s.t.Fatal(err)
-	}
-	return row
+	return rows
 }
 
 // nmse is sum((a-b)²) / sum(b²).
@@ -224,7 +224,7 @@ func compare(t *testing.T, got, want []float32, bound float64) {
 // TestArchitectures compares a tiny random model of each family with llama.cpp.
 func TestArchitectures(t *testing.T) {
 	onDevices(t, func(t *testing.T, d bench) {
-		for _, name := range []string{"llama", "llama-linear", "llama-mha-tied", "qwen2", "qwen3", "phi3", "gemma3"} {
+		for _, name := range []string{"llama", "llama-linear", "llama-mha-tied", "qwen2", "qwen3", "phi3", "gemma3", "mixtral"} {
 			t.Run(name, func(t *testing.T) {
 				path := filepath.Join("testdata", name)
 				if _, err := os.Stat(path + ".gguf"); err != nil {

@@ -73,6 +73,13 @@ func (k *keys) numberOr(key string, fallback, lowest, highest float64) float64 {
 	return k.number(key, lowest, highest)
 }
 
+// flagOr returns fallback where the key is missing.
+func (k *keys) flagOr(key string, fallback bool) bool {
+	v, err := gguf.Or(k.meta.Bool, k.name(key), fallback)
+	k.note(err)
+	return v
+}
+
 // textOr returns fallback where the key is missing.
 func (k *keys) textOr(key, fallback string) string {
 	v, err := gguf.Or(k.meta.String, k.name(key), fallback)
@@ -82,7 +89,7 @@ func (k *keys) textOr(key, fallback string) string {
 
 // quads checks a length that devices count in fours.
 func (k *keys) quads(key string, n int) {
-	if n%4 != 0 {
+	if n < 4 || n%4 != 0 {
 		k.fail(key, ErrUnsupported, "%d is not a multiple of 4", n)
 	}
 }

@@ -3,8 +3,6 @@ package model
 import (
 	"context"
 	"fmt"
-	"io"
-	"math"
 
 	"github.com/realm-webgpu/realm/engine/device"
 	"github.com/realm-webgpu/realm/engine/gguf"
@@ -108,6 +106,12 @@ func (m *Model) upload(ctx context.Context, d device.Device, progress func(done,
 		}
 		report(x.fileBytes())
 	}
+	if p := t.positions; p != nil {
+		if err := m.uploadPositions(ctx, d, p); err != nil {
+			return err
+		}
+		report(p.fileBytes())
+	}
 	for _, v := range t.vectors {
 		err := ctx.Err()
 		if err == nil {
@@ -130,7 +134,18 @@ func (t *tensors) fileBytes() int64 {
 	for _, v := range t.vectors {
 		total += v.tensor.Size
 	}
+	if t.positions != nil {
+		total += t.positions.fileBytes()
+	}
 	return total
+}
+
+// fileBytes returns the bytes in the file of the tables.
+func (p *positions) fileBytes() int64 {
+	if p.types == nil {
+		return p.table.Size
+	}
+	return p.table.Size + p.types.Size
 }
 
 // fileBytes returns the bytes in the file of a matrix and its biases.
@@ -146,13 +161,9 @@ func (x *matrix) fileBytes() int64 {
 }
 
 func (m *Model) uploadMatrix(ctx context.Context, d device.Device, x *matrix) (err error) {
-	upload := device.Matrix{Name: x.name(), Format: x.tensors[0].Format, Columns: x.columns, Kind: device.KindWeights}
-	for _, t := range x.tensors {
-		r, err := t.Reader()
-		if err != nil {
-			return err
-		}
-		upload.Sources = append(upload.Sources, device.Source{Rows: t.Rows(), Reader: source{r, t}})
+	upload := device.Matrix{Name: x.name(), Format: x.tensors[0].Format, Columns: x.columns, Experts: x.experts, Kind: device.KindWeights}
+	if upload.Sources, err = x.sources(); err != nil {
+		return err
 	}
 	if x.weights, err = m.own(d.Upload(ctx, upload)); err != nil || !x.biased() {
 		return err
@@ -197,59 +208,6 @@ func (m *Model) uploadVector(d device.Device, t *gguf.Tensor) (device.Weights, e
 	return w, nil
 }
 
-// uploadRopes makes the rope tables of the context.
-func (m *Model) uploadRopes(d device.Device) error {
-	factors, err := m.factors()
-	if err != nil {
-		return err
-	}
-	if m.rope, err = m.uploadRope(d, &m.config.Rope, factors); err != nil {
-		return err
-	}
-	m.sliding = m.rope
-	if m.config.SlidingRope != nil {
-		m.sliding, err = m.uploadRope(d, m.config.SlidingRope, nil)
-	}
-	return err
-}
-
-func (m *Model) uploadRope(d device.Device, r *Rope, factors []float32) (device.Weights, error) {
-	// The context may be no more than a claim of the file.
-	need, memory := r.tableBytes(m.context), d.Memory()
-	if used := memory.Total(); memory.Budget > 0 && need > memory.Budget-used {
-		return nil, &device.MemoryError{Kind: device.KindWeights, Name: "rope table", Need: need, Used: used, Budget: memory.Budget}
-	}
-	w, err := m.own(d.UploadVector(r.table(m.context, factors)))
-	if err != nil {
-		return nil, fmt.Errorf("rope table: %w", err)
-	}
-	return w, nil
-}
-
-// factors returns what divides the rope frequencies [Dimensions/2], or nil.
-func (m *Model) factors() ([]float32, error) {
-	t := m.tensors.ropeFactors
-	if m.tensors.longFactors != nil {
-		t = m.tensors.shortFactors
-		if m.context > m.config.Rope.OriginalContext {
-			t = m.tensors.longFactors
-		}
-	}
-	if t == nil {
-		return nil, nil
-	}
-	factors, err := floats(t)
-	if err != nil {
-		return nil, err
-	}
-	for i, f := range factors {
-		if !(f > 0) || math.IsInf(float64(f), 1) {
-			return nil, fmt.Errorf("tensor %q: %w: factor %d is %v", t.Name, ErrTensor, i, f)
-		}
-	}
-	return factors, nil
-}
-
 // floats decodes a tensor.
 func floats(t *gguf.Tensor) ([]float32, error) {
 	data, err := t.Bytes()
@@ -261,23 +219,4 @@ func floats(t *gguf.Tensor) ([]float32, error) {
 		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
 	return values, nil
-}
-
-// source reads a tensor, or shows its bytes to a device that can use them where
-// they are.
-type source struct {
-	*io.SectionReader
-	tensor *gguf.Tensor
-}
-
-// Slice returns the n bytes at off of the tensor.
-func (s source) Slice(off, n int64) ([]byte, error) {
-	data, err := s.tensor.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	if off < 0 || n < 0 || off > int64(len(data)) || n > int64(len(data))-off {
-		return nil, fmt.Errorf("tensor %q: %d bytes at byte %d of %d: %w", s.tensor.Name, n, off, len(data), io.ErrUnexpectedEOF)
-	}
-	return data[off : off+n : off+n], nil
 }

@@ -17,7 +17,7 @@ const PlanRows = 256
 type MemoryPlan struct {
 	Context       int   // tokens
 	File          int64 // tensors as in the file
-	Weights       int64 // the same in planes (shaders/quant), and the rope tables of the context
+	Weights       int64 // the same in planes (shaders/quant), and the positions of the context
 	CachePerToken int64 // keys and values of a token
 	Cache         int64 // of the context, in whole pages
 	Scratch       int64 // activations of a step of PlanRows rows and one output: an estimate
@@ -40,10 +40,10 @@ func Plan(f *gguf.File, context int, t device.CacheType) (MemoryPlan, error) {
 	return MemoryPlan{
 		Context:       m.context,
 		File:          m.tensors.fileBytes(),
-		Weights:       m.tensors.deviceBytes() + m.ropeBytes(),
+		Weights:       m.tensors.deviceBytes() + m.positionBytes(),
 		CachePerToken: page.Bytes() / device.PageTokens,
 		Cache:         m.CacheSpec(pages, t).Bytes(),
-		Scratch:       scratch(program),
+		Scratch:       m.scratch(program),
 	}, nil
 }
 
@@ -52,7 +52,7 @@ func (t *tensors) deviceBytes() int64 {
 	const word, float = 4, 4
 	total := int64(0)
 	for _, x := range t.matrices {
-		_, words := x.tensors[0].Format.PlaneOffsets(x.rows, x.columns)
+		_, words := x.tensors[0].Format.PlaneOffsets(x.rows*max(x.experts, 1), x.columns)
 		total += word * int64(words)
 		if x.biased() {
 			total += float * int64(x.rows)
@@ -64,16 +64,22 @@ func (t *tensors) deviceBytes() int64 {
 	return total
 }
 
-func (m *Model) ropeBytes() int64 {
+// positionBytes returns the bytes of the tables of positions, rotated or learned.
+func (m *Model) positionBytes() int64 {
 	n := m.config.Rope.tableBytes(m.context)
+	if m.config.LearnedPositions {
+		n += 4 * int64(m.context) * int64(m.config.EmbeddingLength)
+	}
 	if sliding := m.config.SlidingRope; sliding != nil {
 		n += sliding.tableBytes(m.context)
 	}
 	return n
 }
 
-// scratch returns the most bytes that the buffers of a program need at a time.
-func scratch(p *device.Program) int64 {
+// scratch returns the most bytes that the buffers of a program need at a time, and
+// what its experts need besides: for each that is used the gate, the rest, their
+// product and what is added up.
+func (m *Model) scratch(p *device.Program) int64 {
 	first, last := make([]int, len(p.Buffers)), make([]int, len(p.Buffers))
 	for i := range first {
 		first[i] = len(p.Ops)
@@ -85,17 +91,22 @@ func scratch(p *device.Program) int64 {
 			last[v.Buffer] = i
 		}
 	}
+	rows := func(b device.Buffer) int64 {
+		if b.Outputs {
+			return int64(p.Outputs)
+		}
+		return int64(p.Rows)
+	}
 	most := int64(0)
-	for i := range p.Ops {
+	for i, op := range p.Ops {
 		live := int64(0)
 		for b, buffer := range p.Buffers {
 			if first[b] <= i && i <= last[b] {
-				rows := p.Rows
-				if buffer.Outputs {
-					rows = p.Outputs
-				}
-				live += 4 * int64(rows) * int64(buffer.Width)
+				live += 4 * rows(buffer) * int64(buffer.Width)
 			}
+		}
+		if o, ok := op.(*device.Experts); ok {
+			live += 4 * rows(p.Buffers[o.Out.Buffer]) * int64(o.Used) * int64(3*m.config.FeedForwardLength+m.config.EmbeddingLength)
 		}
 		most = max(most, live)
 	}

@@ -39,6 +39,33 @@ func TestPlan(t *testing.T) {
 	})
 }
 
+// TestPlanExperts: the matrices of all experts are counted, and the activations of
+// those that are used.
+func TestPlanExperts(t *testing.T) {
+	m := mixture{layers: 1, embedding: 64, heads: 4, headsKV: 2, dim: 16, feedForward: 128, experts: 8, used: 4, vocabulary: 64}
+	f, d := m.file(t).file(), openCPU(t, 0)
+	plan, err := model.Plan(f, 0, device.CacheF32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	load(t, f, d, model.Options{})
+	if got := d.Memory().Used[device.KindWeights]; got != plan.Weights {
+		t.Errorf("weights take %d bytes, the plan says %d", got, plan.Weights)
+	}
+	if n := int64(3 * 8 * 128 * 64 * 4); plan.File < n || plan.Weights < n {
+		t.Errorf("%+v: experts alone have %d bytes", plan, n)
+	}
+
+	// Two layers, so that experts see all the rows of a step.
+	m.layers = 2
+	if plan, err = model.Plan(m.file(t).file(), 0, device.CacheF32); err != nil {
+		t.Fatal(err)
+	}
+	if least := int64(model.PlanRows * 4 * 4 * (3*128 + 64)); plan.Scratch < least || plan.Scratch > 2*least {
+		t.Errorf("%d bytes of scratch, experts alone have %d", plan.Scratch, least)
+	}
+}
+
 // TestPlanFormats: weights in planes are near the size of the file's.
 func TestPlanFormats(t *testing.T) {
 	for _, name := range []string{"Q8_0", "F16", "BF16", "Q4_0"} {

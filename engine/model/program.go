@@ -9,26 +9,32 @@ import (
 // Shape is the size of a Program, and what it does with its outputs.
 type Shape struct {
 	Rows    int // largest number of rows of a step, a power of two
-	Outputs int // largest number of rows that want logits; 0: none, only keys and values are made
+	Outputs int // largest number of rows with an output; 0: none, only keys and values are made
 	// Sequences and Pages bound a step's block tables.
 	Sequences, Pages int
 	TopK             int  // candidates of each output; 0: none
 	Sample           bool // outputs choose their token on the device
+	// Hidden asks for hidden states, after the last norm, in place of logits: there is
+	// nothing to choose from then, whatever TopK and Sample are. An Encoder always
+	// gives hidden states.
+	Hidden bool
 }
 
 // Program returns the forward pass over a cache of [Model.CacheSpec], and the view
-// of its logits [Outputs, VocabularySize], which is zero without Outputs. A shape
-// that cannot be is an error of the device's Compile.
+// of its outputs: logits [Outputs, VocabularySize] or hidden states [Outputs,
+// EmbeddingLength]; zero without Outputs. A shape that cannot be is an error of the
+// device's Compile.
 func (m *Model) Program(cache device.Cache, s Shape) (*device.Program, device.View) {
 	b := &builder{model: m, config: &m.config, Program: &device.Program{
 		Name: fmt.Sprintf("%s of %d rows, %d outputs", m.config.Architecture, s.Rows, s.Outputs),
 		Rows: s.Rows, Outputs: s.Outputs, Sequences: s.Sequences, Pages: s.Pages, Cache: cache,
 	}}
-	x := b.embed()
-	var branch *device.View // what the last layer adds to x
+	x, branch := b.embed() // the residual stream, and what is still to be added to it
+	var normed device.View
 	for i := range m.tensors.blocks {
 		l := &m.tensors.blocks[i]
-		query := b.query(i, l, b.norm(x, branch, l.attnNorm))
+		x, normed = b.norm(x, branch, l.attnNorm)
+		query := b.query(i, l, normed)
 		last := i == len(m.tensors.blocks)-1
 		if last && s.Outputs == 0 {
 			return b.Program, device.View{}
@@ -38,11 +44,18 @@ func (m *Model) Program(cache device.Cache, s Shape) (*device.Program, device.Vi
 			b.outputs = true
 			x, attended = b.gather(x), b.gather(attended)
 		}
-		branch = b.branch(l.attnOutput, attended, l.attnPostNorm)
-		hidden := b.feedForward(l.gateUp, b.norm(x, branch, l.ffnNorm))
-		branch = b.branch(l.down, hidden, l.ffnPostNorm)
+		branch = b.branch(b.multiply(l.attnOutput, attended), l.attnPostNorm)
+		x, normed = b.norm(x, branch, l.ffnNorm)
+		branch = b.branch(b.feedForward(l, normed), l.ffnPostNorm)
 	}
-	logits := b.multiply(m.tensors.output, b.norm(x, branch, m.tensors.outputNorm))
+	_, hidden := b.norm(x, branch, m.tensors.outputNorm)
+	if s.Hidden || b.config.Encoder {
+		return b.Program, hidden
+	}
+	logits := b.multiply(m.tensors.output, hidden)
+	if limit := b.config.LogitSoftCap; limit > 0 {
+		b.Add(&device.SoftCap{X: logits, Cap: limit})
+	}
 	if s.TopK > 0 {
 		b.Add(&device.TopK{Logits: logits, K: s.TopK})
 	}
@@ -68,17 +81,36 @@ func (b *builder) buffer(width int) device.View {
 	return b.NewBuffer(width)
 }
 
-func (b *builder) embed() device.View {
-	x := b.buffer(b.config.EmbeddingLength)
+// embed returns the embeddings, and the positions to add to them, if they are
+// learned.
+func (b *builder) embed() (x device.View, positions *device.View) {
+	x = b.buffer(b.config.EmbeddingLength)
 	b.Add(&device.Embed{Out: x, Table: b.model.tensors.embedding.weights, Scale: b.config.EmbeddingScale})
-	return x
+	if p := b.model.tensors.positions; p != nil {
+		out := b.buffer(x.Width)
+		b.Add(&device.EmbedPosition{Out: out, Table: p.weights})
+		positions = &out
+	}
+	return x, positions
 }
 
-// norm adds branch to x, if there is one, and returns x normalised.
-func (b *builder) norm(x device.View, branch *device.View, w *vector) device.View {
-	out := b.buffer(x.Width)
-	b.Add(&device.RMSNorm{Out: out, X: x, Residual: branch, Weight: w.weights, Epsilon: b.config.Epsilon})
-	return out
+// norm adds branch to x, if there is one, and returns the residual stream from here
+// on, and x normalised.
+func (b *builder) norm(x device.View, branch *device.View, n *norm) (stream, normed device.View) {
+	normed = b.buffer(x.Width)
+	b.normalise(normed, x, branch, n)
+	if b.config.NormedStream {
+		return normed, normed
+	}
+	return x, normed
+}
+
+func (b *builder) normalise(out, x device.View, residual *device.View, n *norm) {
+	if n.bias != nil {
+		b.Add(&device.LayerNorm{Out: out, X: x, Residual: residual, Weight: n.weight.weights, Bias: n.bias.weights, Epsilon: b.config.Epsilon})
+		return
+	}
+	b.Add(&device.RMSNorm{Out: out, X: x, Residual: residual, Weight: n.weight.weights, Epsilon: b.config.Epsilon})
 }
 
 // normHeads normalises each of the heads of x in place.
@@ -126,7 +158,7 @@ func (b *builder) attention(layer int, query device.View) device.View {
 	b.Add(&device.Attention{
 		Out: out, Query: query, Layer: layer,
 		HeadCount: c.HeadCount, HeadCountKV: c.HeadCountKV, HeadDim: c.HeadDim,
-		Scale: c.AttentionScale, Window: c.Window(layer), SoftCap: c.AttentionSoftCap,
+		Scale: c.AttentionScale, Window: c.Window(layer), SoftCap: c.AttentionSoftCap, Bidirectional: c.Bidirectional,
 	})
 	return out
 }
@@ -137,20 +169,36 @@ func (b *builder) gather(x device.View) device.View {
 	return out
 }
 
-// branch returns the product that a norm is going to add to the residual stream.
-func (b *builder) branch(p product, x device.View, postNorm *vector) *device.View {
-	out := b.multiply(p, x)
+// branch returns what a norm is going to add to the residual stream.
+func (b *builder) branch(out device.View, postNorm *norm) *device.View {
 	if postNorm != nil {
-		b.Add(&device.RMSNorm{Out: out, X: out, Weight: postNorm.weights, Epsilon: b.config.Epsilon})
+		b.normalise(out, out, nil, postNorm)
 	}
 	return &out
 }
 
-func (b *builder) feedForward(gateUp product, x device.View) device.View {
-	both := b.multiply(gateUp, x)
-	half := both.Width / 2
-	up := both.Slice(half, half)
-	out := b.buffer(half)
-	b.Add(&device.GLU{Out: out, Gate: both.Slice(0, half), Up: &up, Activation: b.config.Activation})
+func (b *builder) feedForward(l *block, x device.View) device.View {
+	if l.experts != nil {
+		return b.mixture(l.experts, x)
+	}
+	c := b.config
+	gate := b.multiply(l.gateUp, x)
+	var up *device.View
+	if !c.Ungated {
+		half := gate.Slice(c.FeedForwardLength, c.FeedForwardLength)
+		gate, up = gate.Slice(0, c.FeedForwardLength), &half
+	}
+	hidden := b.buffer(c.FeedForwardLength)
+	b.Add(&device.GLU{Out: hidden, Gate: gate, Up: up, Activation: c.Activation})
+	return b.multiply(l.down, hidden)
+}
+
+func (b *builder) mixture(e *experts, x device.View) device.View {
+	router := b.multiply(e.router, x)
+	out := b.buffer(x.Width)
+	b.Add(&device.Experts{
+		Out: out, X: x, Router: router, Gate: e.gate.weights, Up: e.up.weights, Down: e.down.weights,
+		Used: b.config.ExpertsUsed, Activation: b.config.Activation,
+	})
 	return out
 }

@@ -21,7 +21,7 @@ const maxBase = 1e15
 // https://arxiv.org/abs/2104.09864).
 type Rope struct {
 	Mode       device.RopeMode
-	Dimensions int     // elements of each head that are rotated, even
+	Dimensions int     // elements of each head that are rotated, even; 0: none
 	Base       float64 // rope.freq_base
 
 	Scaling         string  // one of the Scaling constants
@@ -55,6 +55,12 @@ func (r *Rope) read(k *keys, c *Config) {
 	}
 	r.OriginalContext = k.integerOr("rope.scaling.original_context_length", c.ContextLength, 1, maxContext)
 	r.AttentionFactor = k.numberOr("rope.scaling.attn_factor", 1, minScale, maxScale)
+	// How much of YaRN there is: all or nothing.
+	if r.Scaling == ScalingYaRN {
+		k.neutral("rope.scaling.yarn_ext_factor", 1, -1)
+	} else {
+		k.neutral("rope.scaling.yarn_ext_factor", 0, -1)
+	}
 	r.BetaFast = k.numberOr("rope.scaling.yarn_beta_fast", 32, minScale, maxScale)
 	r.BetaSlow = k.numberOr("rope.scaling.yarn_beta_slow", 1, minScale, maxScale)
 	if r.BetaFast < r.BetaSlow {
@@ -98,9 +104,10 @@ func (r *Rope) ramp() (first, last float64) {
 }
 
 // magnitude is what cosines and sines are multiplied by. YaRN's part keeps the
-// entropy of attention over a longer context what it was.
+// entropy of attention over a longer context what it was; a context that is not
+// longer has none.
 func (r *Rope) magnitude() float64 {
-	if r.Scaling == ScalingYaRN {
+	if r.Scaling == ScalingYaRN && r.Factor > 1 {
 		return r.AttentionFactor * (1 + 0.1*math.Log(r.Factor))
 	}
 	return r.AttentionFactor

@@ -53,6 +53,7 @@ func TestRopeMagnitude(t *testing.T) {
 	near(t, "plain", (&Rope{Scaling: ScalingNone, Factor: 1, AttentionFactor: 1}).magnitude(), 1)
 	near(t, "longrope", (&Rope{Scaling: ScalingLongRoPE, Factor: 1, AttentionFactor: 1.19}).magnitude(), 1.19)
 	near(t, "yarn", (&Rope{Scaling: ScalingYaRN, Factor: math.E, AttentionFactor: 1}).magnitude(), 1.1)
+	near(t, "yarn that shortens", (&Rope{Scaling: ScalingYaRN, Factor: 0.5, AttentionFactor: 1}).magnitude(), 1)
 	near(t, "yarn with a factor", (&Rope{Scaling: ScalingYaRN, Factor: math.E, AttentionFactor: 0.5}).magnitude(), 0.55)
 }
 

@@ -15,9 +15,14 @@ type vector struct {
 	weights device.Weights // once uploaded
 }
 
-// matrix is tensors of one format and row length, stacked by rows.
+// norm is the tensors of a norm; bias is nil but for LayerNorm.
+type norm struct{ weight, bias *vector }
+
+// matrix is tensors of one format and row length, stacked by rows; or the matrices
+// of all experts, one after the other, in one tensor or in one for each.
 type matrix struct {
-	columns, rows int
+	columns, rows int // rows of each expert
+	experts       int // 0: a plain matrix
 	tensors       []*gguf.Tensor
 	biases        []*gguf.Tensor // of each tensor; nil: none
 	weights, bias device.Weights // once uploaded
@@ -50,52 +55,75 @@ type part struct {
 	rows int
 }
 
+// experts is the tensors of a mixture of feed-forward networks.
+type experts struct {
+	router         product
+	gate, up, down *matrix
+}
+
 // block is the tensors of a layer; nil where the architecture has none.
 type block struct {
-	attnNorm, queryNorm, keyNorm, attnPostNorm *vector
-	ffnNorm, ffnPostNorm                       *vector
-	qkv, attnOutput, gateUp, down              product
+	attnNorm, attnPostNorm, ffnNorm, ffnPostNorm *norm
+	queryNorm, keyNorm                           *vector
+	qkv, attnOutput                              product
+	gateUp, down                                 product  // nil where there are
+	experts                                      *experts // in their place
+}
+
+// positions is the table of learned positions, to whose rows the first token type
+// is added: every token is of that type.
+type positions struct {
+	table, types *gguf.Tensor   // types may be nil
+	weights      device.Weights // once uploaded
 }
 
 // tensors is all tensors of a model, each found in the file and of the right
 // shape.
 type tensors struct {
 	embedding  *matrix
+	positions  *positions // nil: none are learned
 	blocks     []block
-	outputNorm *vector
-	output     product // the embedding where it is tied
+	outputNorm *norm
+	output     product // the embedding where it is tied; nil: there is no vocabulary
 
 	// Factors of rope frequencies; nil: there are none.
 	ropeFactors, longFactors, shortFactors *gguf.Tensor
 
-	// All of the above but the factors, to be uploaded.
+	// All of the above but the positions and factors, to be uploaded.
 	matrices []*matrix
 	vectors  []*vector
 }
 
 // resolver finds tensors and keeps the first error.
 type resolver struct {
-	file  *gguf.File
-	found map[string]bool
-	into  *tensors
-	err   error
+	file   *gguf.File
+	config *Config
+	found  map[string]bool
+	into   *tensors
+	err    error
 }
 
 // resolve finds the tensors of a model. Its errors wrap [ErrTensor].
 func resolve(f *gguf.File, c *Config) (*tensors, error) {
-	r := &resolver{file: f, found: make(map[string]bool), into: new(tensors)}
+	r := &resolver{file: f, config: c, found: make(map[string]bool), into: new(tensors)}
 	t, embedding := r.into, c.EmbeddingLength
 	t.embedding = r.product(embedding, part{"token_embd", c.VocabularySize})[0]
+	if c.LearnedPositions {
+		t.positions = r.positions()
+	}
 	for i := range c.BlockCount {
-		t.blocks = append(t.blocks, r.block(c, fmt.Sprintf("blk.%d.", i)))
+		t.blocks = append(t.blocks, r.block(i))
 		if r.err != nil { // before as many blocks are made as the file claims
 			return nil, r.err
 		}
 	}
-	t.outputNorm = r.vector("output_norm.weight", embedding)
-	t.output = product{t.embedding}
-	if f.HasTensor("output.weight") {
+	t.outputNorm = r.norm(c.attnNorm(c.BlockCount))
+	switch {
+	case c.Encoder:
+	case f.HasTensor("output.weight"):
 		t.output = r.product(embedding, part{"output", c.VocabularySize})
+	default:
+		t.output = product{t.embedding}
 	}
 	t.ropeFactors = r.optional("rope_freqs.weight", c.Rope.Dimensions/2)
 	if f.HasTensor("rope_factors_long.weight") || f.HasTensor("rope_factors_short.weight") {
@@ -106,34 +134,120 @@ func resolve(f *gguf.File, c *Config) (*tensors, error) {
 	return t, r.err
 }
 
-func (r *resolver) block(c *Config, prefix string) block {
-	embedding, feedForward := c.EmbeddingLength, c.FeedForwardLength
-	query, key := c.queryWidth(), c.keyWidth()
+// attnNorm and ffnNorm name the norms that the attention and the feed-forward
+// network of a layer read from; the norm after the last layer is that before the
+// layer that would follow. Where norms follow the sums, they belong to what came
+// before.
+func (c *Config) attnNorm(layer int) string {
+	switch {
+	case c.NormedStream && layer == 0:
+		return "token_embd_norm"
+	case c.NormedStream:
+		return fmt.Sprintf("blk.%d.layer_output_norm", layer-1)
+	case layer == c.BlockCount:
+		return "output_norm"
+	default:
+		return fmt.Sprintf("blk.%d.attn_norm", layer)
+	}
+}
+
+func (c *Config) ffnNorm(layer int) string {
+	if c.NormedStream {
+		return fmt.Sprintf("blk.%d.attn_output_norm", layer)
+	}
+	return fmt.Sprintf("blk.%d.ffn_norm", layer)
+}
+
+func (r *resolver) block(layer int) block {
+	c, prefix := r.config, fmt.Sprintf("blk.%d.", layer)
+	embedding, query, key := c.EmbeddingLength, c.queryWidth(), c.keyWidth()
 	qkv := []part{{prefix + "attn_q", query}, {prefix + "attn_k", key}, {prefix + "attn_v", key}}
 	if r.file.HasTensor(prefix + "attn_qkv.weight") {
 		qkv = []part{{prefix + "attn_qkv", query + 2*key}}
 	}
-	gateUp := []part{{prefix + "ffn_gate", feedForward}, {prefix + "ffn_up", feedForward}}
-	if c.FusedGateUp {
-		gateUp = []part{{prefix + "ffn_up", 2 * feedForward}}
-	}
 	b := block{
-		attnNorm:   r.vector(prefix+"attn_norm.weight", embedding),
+		attnNorm:   r.norm(c.attnNorm(layer)),
 		qkv:        r.product(embedding, qkv...),
 		attnOutput: r.product(query, part{prefix + "attn_output", embedding}),
-		ffnNorm:    r.vector(prefix+"ffn_norm.weight", embedding),
-		gateUp:     r.product(embedding, gateUp...),
-		down:       r.product(feedForward, part{prefix + "ffn_down", embedding}),
+		ffnNorm:    r.norm(c.ffnNorm(layer)),
+	}
+	if c.ExpertCount > 0 {
+		b.experts = r.experts(prefix)
+	} else {
+		b.gateUp = r.product(embedding, r.gateUp(prefix)...)
+		b.down = r.product(c.FeedForwardLength, part{prefix + "ffn_down", embedding})
 	}
 	if c.QueryKeyNorm {
 		b.queryNorm = r.vector(prefix+"attn_q_norm.weight", c.HeadDim)
 		b.keyNorm = r.vector(prefix+"attn_k_norm.weight", c.HeadDim)
 	}
 	if c.PostNorm {
-		b.attnPostNorm = r.vector(prefix+"post_attention_norm.weight", embedding)
-		b.ffnPostNorm = r.vector(prefix+"post_ffw_norm.weight", embedding)
+		b.attnPostNorm = r.norm(prefix + "post_attention_norm")
+		b.ffnPostNorm = r.norm(prefix + "post_ffw_norm")
 	}
 	return b
+}
+
+// gateUp returns what a feed-forward network without experts multiplies first.
+func (r *resolver) gateUp(prefix string) []part {
+	switch n := r.config.FeedForwardLength; {
+	case r.config.Ungated:
+		return []part{{prefix + "ffn_up", n}}
+	case r.config.FusedGateUp:
+		return []part{{prefix + "ffn_up", 2 * n}}
+	default:
+		return []part{{prefix + "ffn_gate", n}, {prefix + "ffn_up", n}}
+	}
+}
+
+func (r *resolver) experts(prefix string) *experts {
+	c := r.config
+	return &experts{
+		router: r.product(c.EmbeddingLength, part{prefix + "ffn_gate_inp", c.ExpertCount}),
+		gate:   r.stack(prefix+"ffn_gate", c.EmbeddingLength, c.FeedForwardLength),
+		up:     r.stack(prefix+"ffn_up", c.EmbeddingLength, c.FeedForwardLength),
+		down:   r.stack(prefix+"ffn_down", c.FeedForwardLength, c.EmbeddingLength),
+	}
+}
+
+// stack finds the matrices of all experts: NAME_exps [columns, rows, experts], or,
+// as in files of before there was such a tensor, NAME.0, NAME.1 and so on.
+func (r *resolver) stack(name string, columns, rows int) *matrix {
+	m := &matrix{columns: columns, rows: rows, experts: r.config.ExpertCount}
+	if !r.file.HasTensor(name + ".0.weight") {
+		m.tensors = []*gguf.Tensor{r.tensor(name+"_exps.weight", columns, rows, m.experts)}
+	} else {
+		for e := 0; e < m.experts && r.err == nil; e++ {
+			m.tensors = append(m.tensors, r.tensor(fmt.Sprintf("%s.%d.weight", name, e), columns, rows))
+		}
+	}
+	for _, t := range m.tensors {
+		if first := m.tensors[0]; r.err == nil && t.TypeID != first.TypeID {
+			r.err = fmt.Errorf("tensor %q: %w: %w: type %s, but %q is %s", t.Name, ErrTensor, ErrUnsupported, t.TypeName(), first.Name, first.TypeName())
+		}
+	}
+	m.biases = make([]*gguf.Tensor, len(m.tensors))
+	r.into.matrices = append(r.into.matrices, m)
+	return m
+}
+
+// positions finds the tables of positions and of token types.
+func (r *resolver) positions() *positions {
+	const types = "token_types.weight"
+	p := &positions{table: r.tensor("position_embd.weight", r.config.EmbeddingLength, r.config.ContextLength)}
+	if t, err := r.file.Tensor(types); err == nil { // any number of them, of which the first is used
+		p.types = r.tensor(types, r.config.EmbeddingLength, t.Rows())
+	}
+	return p
+}
+
+// norm finds the tensors of a norm of the residual stream.
+func (r *resolver) norm(name string) *norm {
+	n := &norm{weight: r.vector(name+".weight", r.config.EmbeddingLength)}
+	if r.config.LayerNorm {
+		n.bias = r.vector(name+".bias", r.config.EmbeddingLength)
+	}
+	return n
 }
 
 // vector finds a tensor [n].
