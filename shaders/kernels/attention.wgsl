@@ -2,8 +2,10 @@
 // flash decoding): the greatest score, the sum of the exponentials relative to
 // it, and the values weighted by them. attention_combine joins the pages.
 //
-// A thread does a whole (row, head, page), with the result in registers, four
-// tokens at a time.
+// A thread does a whole (row, head, page): first the scores of all 32 tokens, in
+// eight vectors, then the result, a few elements at a time. Loops over a head's
+// elements are loops, whatever its size: software drivers do not survive the
+// text of a large head unrolled.
 // HeadDim: elements of a head, a multiple of 8 (4 for a float32 cache).
 // CacheF32: 1 for a float32 cache. Lanes: threads of a workgroup.
 struct Params {
@@ -52,65 +54,70 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let page = u32(step[p.tables + sequence * p.pages + chunk]);
   let at = (page * p.head_count_kv + head * p.head_count_kv / p.head_count) * {{if .CacheF32}}{{mul .HeadDim 8}}{{else}}{{mul .HeadDim 4}}{{end}}u;
   let q = p.q_offset + row * p.q_stride + head * {{div .HeadDim 4}}u;
-{{- range $i := seq 0 (div .HeadDim 4)}}
-  var v{{$i}} = vec4<f32>();
+{{- range $t := seq 0 8}}
+  var s{{$t}} = vec4<f32>();
 {{- end}}
-  var greatest = -1e30;
-  var sum = 0.0;
-  for (var t = (max(start, base) - base) >> 2u; t < (min(end, base + 32u) - base + 3u) >> 2u; t++) {
-    // A loop, and not unrolled as the values are: the text of a large head is
-    // more than some software drivers compile.
-    var score = vec4<f32>();
-    for (var i = 0u; i < {{div .HeadDim 4}}u; i++) {
-      let part = query[q + i] * p.scale;
-{{- if .CacheF32}}{{range $n := seq 0 4}}
-      score = fma(bitcast<vec4<f32>>(keys[at + i * 32u + {{mul $n 8}}u + t]), vec4<f32>(part[{{$n}}]), score);
+  for (var i = 0u; i < {{div .HeadDim 4}}u; i++) {
+    let part = query[q + i] * p.scale;
+{{- range $t := seq 0 8}}
+{{- if $.CacheF32}}{{range $n := seq 0 4}}
+    s{{$t}} = fma(bitcast<vec4<f32>>(keys[at + i * 32u + {{add (mul $n 8) $t}}u]), vec4<f32>(part[{{$n}}]), s{{$t}});
 {{- end}}{{else}}{{range $n := seq 0 2}}
-      let words{{$n}} = keys[at + i * 16u + {{mul $n 8}}u + t];
-      let a{{$n}} = unpack2x16float(words{{$n}}.x);
-      let b{{$n}} = unpack2x16float(words{{$n}}.y);
-      let c{{$n}} = unpack2x16float(words{{$n}}.z);
-      let d{{$n}} = unpack2x16float(words{{$n}}.w);
-      score = fma(vec4<f32>(a{{$n}}.x, b{{$n}}.x, c{{$n}}.x, d{{$n}}.x), vec4<f32>(part[{{mul $n 2}}]), score);
-      score = fma(vec4<f32>(a{{$n}}.y, b{{$n}}.y, c{{$n}}.y, d{{$n}}.y), vec4<f32>(part[{{add (mul $n 2) 1}}]), score);
-{{- end}}{{end}}
+    {
+      let words = keys[at + i * 16u + {{add (mul $n 8) $t}}u];
+      let a = unpack2x16float(words.x);
+      let b = unpack2x16float(words.y);
+      let c = unpack2x16float(words.z);
+      let d = unpack2x16float(words.w);
+      s{{$t}} = fma(vec4<f32>(a.x, b.x, c.x, d.x), vec4<f32>(part[{{mul $n 2}}]), s{{$t}});
+      s{{$t}} = fma(vec4<f32>(a.y, b.y, c.y, d.y), vec4<f32>(part[{{add (mul $n 2) 1}}]), s{{$t}});
     }
-    if (p.soft_cap != 0.0) { score = p.soft_cap * tanh(clamp(score / p.soft_cap, vec4<f32>(-20.0), vec4<f32>(20.0))); }
-    let token = vec4<u32>(base + t * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
-    let seen = (token >= vec4<u32>(start)) & (token < vec4<u32>(end));
-    score = select(vec4<f32>(-1e30), score, seen);
-    let above = max(greatest, max(max(score.x, score.y), max(score.z, score.w)));
-    let fade = exp(greatest - above);
-    let weight = select(vec4<f32>(0.0), exp(score - above), seen);
-    greatest = above;
-    sum = sum * fade + ((weight.x + weight.y) + (weight.z + weight.w));
-{{- range $i := seq 0 (div .HeadDim 4)}}
-    v{{$i}} *= fade;
-{{- end}}
-    for (var n = 0u; n < 4u; n++) {
-      let w = vec4<f32>(weight[n]);
-      // A slot that no token was written to may hold anything: it must not turn
-      // a weight of zero into NaN.
-      let live = w > vec4<f32>(0.0);
-{{- if .CacheF32}}
-      let from_row = at + (t * 4u + n) * {{div .HeadDim 4}}u;
-{{- range $i := seq 0 (div .HeadDim 4)}}
-      v{{$i}} = fma(select(vec4<f32>(), bitcast<vec4<f32>>(values[from_row + {{$i}}u]), live), w, v{{$i}});
-{{- end}}
-{{- else}}
-      let from_row = at + (t * 4u + n) * {{div .HeadDim 8}}u;
-{{- range $i := seq 0 (div .HeadDim 8)}}
-      let w{{$i}} = select(vec4<u32>(), values[from_row + {{$i}}u], live);
-      v{{mul $i 2}} = fma(vec4<f32>(unpack2x16float(w{{$i}}.x), unpack2x16float(w{{$i}}.y)), w, v{{mul $i 2}});
-      v{{add (mul $i 2) 1}} = fma(vec4<f32>(unpack2x16float(w{{$i}}.z), unpack2x16float(w{{$i}}.w)), w, v{{add (mul $i 2) 1}});
-{{- end}}
-{{- end}}
-    }
+{{- end}}{{end}}{{end}}
   }
+  // A slot that no token was written to may hold anything: what is not seen is
+  // replaced before it counts.
+  var greatest = -1e30;
+{{- range $t := seq 0 8}}
+  let token{{$t}} = vec4<u32>(base + {{mul $t 4}}u) + vec4<u32>(0u, 1u, 2u, 3u);
+  let seen{{$t}} = (token{{$t}} >= vec4<u32>(start)) & (token{{$t}} < vec4<u32>(end));
+  if (p.soft_cap != 0.0) { s{{$t}} = p.soft_cap * tanh(clamp(s{{$t}} / p.soft_cap, vec4<f32>(-20.0), vec4<f32>(20.0))); }
+  s{{$t}} = select(vec4<f32>(-1e30), s{{$t}}, seen{{$t}});
+  greatest = max(greatest, max(max(s{{$t}}.x, s{{$t}}.y), max(s{{$t}}.z, s{{$t}}.w)));
+{{- end}}
+  var sum = 0.0;
+{{- range $t := seq 0 8}}
+  s{{$t}} = select(vec4<f32>(0.0), exp(s{{$t}} - greatest), seen{{$t}});
+  sum += (s{{$t}}.x + s{{$t}}.y) + (s{{$t}}.z + s{{$t}}.w);
+{{- end}}
   // [row][head][chunk]: the result, then greatest and sum.
   let result = ((id.y * p.head_count + head) * p.chunks + chunk) * {{add (div .HeadDim 4) 1}}u;
-{{- range $i := seq 0 (div .HeadDim 4)}}
-  partials[result + {{$i}}u] = v{{$i}};
+{{- if .CacheF32}}
+  for (var i = 0u; i < {{div .HeadDim 4}}u; i++) {
+    var a = vec4<f32>();
+    for (var n = 0u; n < 4u; n++) {
+{{- range $t := seq 0 8}}
+      a = fma(select(vec4<f32>(), bitcast<vec4<f32>>(values[at + ({{mul $t 4}}u + n) * {{div $.HeadDim 4}}u + i]), vec4<bool>(s{{$t}}[n] > 0.0)), vec4<f32>(s{{$t}}[n]), a);
+{{- end}}
+    }
+    partials[result + i] = a;
+  }
+{{- else}}
+  for (var i = 0u; i < {{div .HeadDim 8}}u; i++) {
+    var a = vec4<f32>();
+    var b = vec4<f32>();
+    for (var n = 0u; n < 4u; n++) {
+{{- range $t := seq 0 8}}
+      {
+        let w = vec4<f32>(s{{$t}}[n]);
+        let v = select(vec4<u32>(), values[at + ({{mul $t 4}}u + n) * {{div $.HeadDim 8}}u + i], w > vec4<f32>(0.0));
+        a = fma(vec4<f32>(unpack2x16float(v.x), unpack2x16float(v.y)), w, a);
+        b = fma(vec4<f32>(unpack2x16float(v.z), unpack2x16float(v.w)), w, b);
+      }
+{{- end}}
+    }
+    partials[result + i * 2u] = a;
+    partials[result + i * 2u + 1u] = b;
+  }
 {{- end}}
   partials[result + {{div .HeadDim 4}}u] = vec4<f32>(greatest, sum, 0.0, 0.0);
 }
