@@ -9,6 +9,7 @@ package webgpu
 import "C"
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -140,6 +141,21 @@ func (g *gpu) err() error {
 	return errors.New(C.GoString(&g.fault.message[0]))
 }
 
+// errorOutOfMemory is WGPUErrorType_OutOfMemory.
+const errorOutOfMemory = 2
+
+// shortage returns the driver's word that memory ran out, which leaves the
+// device as it was, and forgets it.
+func (g *gpu) shortage() error {
+	if atomic.LoadInt32((*int32)(&g.fault._type)) != errorOutOfMemory {
+		return nil
+	}
+	err := g.err()
+	clear((*[1024]C.char)(&g.fault.message)[:])
+	atomic.StoreInt32((*int32)(&g.fault._type), 0)
+	return err
+}
+
 // usage says what a buffer is for.
 type usage = wgpu.BufferUsage
 
@@ -157,7 +173,7 @@ func (g *gpu) newBuffer(label string, size int64, u usage) (rawBuffer, error) {
 	if err != nil {
 		return rawBuffer{}, err
 	}
-	if err := g.err(); err != nil {
+	if err := cmp.Or(g.shortage(), g.err()); err != nil {
 		b.Release()
 		return rawBuffer{}, err
 	}
