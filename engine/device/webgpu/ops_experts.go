@@ -67,10 +67,10 @@ func (b *builder) experts(o *device.Experts) error {
 // expertProduct multiplies columns with the matrix of the expert of each; share
 // of them in a row read the same row of x.
 func (b *builder) expertProduct(w *weights, used int, y axis, x binding, xOffset, xStride, share uint32, out binding, outStride uint32, routes binding) error {
-	t := b.device.tuning
-	constants := shaders.Constants{"Vectors": t.Vectors[0], "Columns": 1, "Lanes": t.Lanes, "Slices": t.Slices, "Bias": 0, "Experts": 1}
+	tile := b.device.tuning.Tiles[0]
+	constants := shaders.Constants{"Vectors": tile.Vectors, "Columns": 1, "Lanes": tile.Lanes, "Slices": b.device.tuning.Slices, "Bias": 0, "Experts": 1}
 	for _, p := range w.parts {
-		g := b.rowGrid(p.rows, t.Vectors[0], y, 1)
+		g := rowGrid(p.rows, tile, y, 1)
 		g.times = uint32(used)
 		params := append(w.params(4), uint32(vectorsOf(p.rows)), xOffset, xStride, 0, outStride, 0, uint32(w.columns/4),
 			uint32(p.expert), uint32(p.count), uint32(w.words(w.rows)/4), share)

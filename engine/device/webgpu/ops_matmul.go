@@ -28,15 +28,14 @@ func (b *builder) matMul(o *device.MatMul) error {
 	if o.X.Buffer == o.Out.Buffer {
 		return fmt.Errorf("the product shares a buffer with its input: %w", device.ErrUnsupported)
 	}
-	t := b.device.tuning
 	rows, y := b.program.Rows, axisRows
 	if b.isOutput(o.Out) {
 		rows, y = b.program.Outputs, axisOutputs
 	}
-	vectors, columns := t.tile(rows)
+	tile, columns := b.device.tuning.tile(rows)
 	x, xOffset, xStride := b.view4(o.X)
 	out, outOffset, outStride := b.view4(o.Out)
-	constants := shaders.Constants{"Vectors": vectors, "Columns": columns, "Lanes": t.Lanes, "Slices": t.Slices, "Bias": 0, "Experts": 0}
+	constants := shaders.Constants{"Vectors": tile.Vectors, "Columns": columns, "Lanes": tile.Lanes, "Slices": b.device.tuning.Slices, "Bias": 0, "Experts": 0}
 	var bias []binding
 	if o.Bias != nil {
 		vector, err := b.vector(o.Bias)
@@ -47,7 +46,7 @@ func (b *builder) matMul(o *device.MatMul) error {
 		bias = []binding{vector}
 	}
 	for _, p := range w.parts {
-		g := b.rowGrid(p.rows, vectors, y, columns)
+		g := rowGrid(p.rows, tile, y, columns)
 		params := append(w.params(4), uint32(vectorsOf(p.rows)), xOffset, xStride, outOffset+uint32(p.first/4), outStride, uint32(p.first/4), uint32(w.columns/4))
 		bindings := append([]binding{p.buffer.all(), x, out}, bias...)
 		if err := b.dispatch("matmul", w.format, constants, g, params, bindings...); err != nil {
@@ -62,8 +61,9 @@ func vectorsOf(rows int) int { return (rows + 3) / 4 }
 
 // rowGrid is the grid of a product: workgroups over the rows of a part in x and
 // z, for a dimension of a grid has at most 65535, and tiles of columns in y.
-func (b *builder) rowGrid(rows, vectors int, y axis, columns int) grid {
+func rowGrid(rows int, tile Tile, y axis, columns int) grid {
 	const most = 32768 // as in matmul.wgsl
-	groups := (vectorsOf(rows) + vectors*b.device.tuning.Lanes - 1) / (vectors * b.device.tuning.Lanes)
+	owned := tile.Vectors * tile.Lanes
+	groups := (vectorsOf(rows) + owned - 1) / owned
 	return grid{x: uint32(min(groups, most)), z: uint32((groups + most - 1) / most), y: y, tile: uint32(columns)}
 }

@@ -49,8 +49,13 @@ func remembered(dir, name, driver string) Tuning {
 
 // sane is true of tilings that every adapter can run.
 func (t Tuning) sane() bool {
-	for _, v := range t.Vectors {
-		if v < 0 || v > 8 {
+	for _, tile := range t.Tiles {
+		switch tile.Vectors {
+		case 0, 1, 2, 4, 8:
+		default:
+			return false
+		}
+		if tile.Lanes < 0 || tile.Lanes > 64 {
 			return false
 		}
 	}
@@ -59,14 +64,15 @@ func (t Tuning) sane() bool {
 	default:
 		return false
 	}
-	return t.Lanes >= 0 && t.Lanes <= 64 && t.MaxRows >= 0 && t.MaxRows <= 1024 && t.MaxRows&(t.MaxRows-1) == 0
+	return t.MaxRows >= 0 && t.MaxRows <= 1024 && t.MaxRows&(t.MaxRows-1) == 0
 }
 
 // Measurement is one tiling of the matrix product, measured.
 type Measurement struct {
-	Vectors, Columns, Lanes int
-	GMACs                   float64 // 1e9 multiply-adds a second
-	Err                     error   // where the adapter does not take it
+	Tile
+	Columns int
+	GMACs   float64 // 1e9 multiply-adds a second
+	Err     error   // where the adapter does not take it
 }
 
 // Tune measures tilings of the matrix product on an adapter and remembers the
@@ -79,43 +85,31 @@ func Tune(ctx context.Context, o Options, report func(Measurement)) (Tuning, err
 	}
 	defer d.Close()
 	t := defaults(d.info.Class)
-	// One number of lanes serves all tiles: the one that is best for a single
-	// row, which is what decoding is made of.
-	candidates := map[int][4]choice{}
-	for _, lanes := range []int{8, 16, 32} {
-		var of [4]choice
-		for i := range of {
+	t.Columns = 1
+	var best [4]float64 // rates, by the logarithm of the columns
+	var top float64     // of them
+	for i := range best {
+		for _, lanes := range []int{8, 16, 32} {
 			for _, vectors := range []int{1, 2, 4, 8} {
 				if err := ctx.Err(); err != nil {
 					return Tuning{}, err
 				}
-				if !t.fits(d.limits, vectors, 1<<i, lanes) {
+				m := Measurement{Tile: Tile{vectors, lanes}, Columns: 1 << i}
+				if !t.fits(d.limits, m.Tile, m.Columns) {
 					continue
 				}
-				m := Measurement{Vectors: vectors, Columns: 1 << i, Lanes: lanes}
-				if m.GMACs, m.Err = d.measure(ctx, vectors, 1<<i, lanes); m.Err == nil && m.GMACs > of[i].rate {
-					of[i] = choice{vectors, m.GMACs}
+				if m.GMACs, m.Err = d.measure(ctx, m.Tile, m.Columns); m.Err == nil && m.GMACs > best[i] {
+					best[i], t.Tiles[i] = m.GMACs, m.Tile
 				}
 				if report != nil {
 					report(m)
 				}
 			}
 		}
-		candidates[lanes] = of
-		if of[0].rate > candidates[t.Lanes][0].rate {
-			t.Lanes = lanes
+		if best[i] > top {
+			top, t.Columns = best[i], 1<<i
 		}
 	}
-	columns := 0
-	for i, c := range candidates[t.Lanes] {
-		if c.vectors > 0 {
-			t.Vectors[i] = c.vectors
-		}
-		if c.rate > candidates[t.Lanes][columns].rate {
-			columns = i
-		}
-	}
-	t.Columns = 1 << columns
 	if o.TuningDir == "" {
 		return t, nil
 	}
@@ -132,19 +126,12 @@ func Tune(ctx context.Context, o Options, report func(Measurement)) (Tuning, err
 	return t, nil
 }
 
-// choice is the best number of vectors for a number of columns.
-type choice struct {
-	vectors int
-	rate    float64 // GMAC/s
-}
-
 // fits is true of a tile that the adapter has room for: registers for its sums,
 // and workgroup memory where slices are joined.
-func (t Tuning) fits(l Limits, vectors, columns, lanes int) bool {
+func (t Tuning) fits(l Limits, tile Tile, columns int) bool {
 	const mostSums = 16
-	sums := vectors * columns
-	return sums <= mostSums && lanes*t.Slices <= l.WorkgroupInvocations &&
-		(t.Slices == 1 || lanes*t.Slices*sums*16 <= l.WorkgroupMemory)
+	sums, threads := tile.Vectors*columns, tile.Lanes*t.Slices
+	return sums <= mostSums && threads <= l.WorkgroupInvocations && (t.Slices == 1 || threads*sums*16 <= l.WorkgroupMemory)
 }
 
 // The product that is measured: [2048, 2048] in Q4_0, often enough for a clock.
@@ -155,13 +142,13 @@ const (
 )
 
 // measure returns the rate of one tiling, the best of some rounds.
-func (d *Device) measure(ctx context.Context, vectors, columns, lanes int) (float64, error) {
+func (d *Device) measure(ctx context.Context, tile Tile, columns int) (float64, error) {
 	kept := d.tuning
 	defer func() { d.tuning = kept }()
-	for i := range d.tuning.Vectors {
-		d.tuning.Vectors[i] = vectors
+	for i := range d.tuning.Tiles {
+		d.tuning.Tiles[i] = tile
 	}
-	d.tuning.Columns, d.tuning.Lanes = columns, lanes
+	d.tuning.Columns = columns
 	w, err := d.randomWeights(ctx)
 	if err != nil {
 		return 0, err

@@ -19,14 +19,14 @@ func TestRemembered(t *testing.T) {
 		name, text string
 		vectors    int
 	}{
-		{"good", `{"name":"gpu","driver":"driver 1","tuning":{"Vectors":[2,1,1,1],"Columns":4,"Lanes":16,"Slices":99}}`, 2},
-		{"another adapter", `{"name":"other","driver":"driver 1","tuning":{"Vectors":[2,1,1,1]}}`, 0},
-		{"mad", `{"name":"gpu","driver":"driver 1","tuning":{"Vectors":[999,1,1,1]}}`, 0},
+		{"good", `{"name":"gpu","driver":"driver 1","tuning":{"Tiles":[{"Vectors":2,"Lanes":16}],"Columns":4,"Slices":99}}`, 2},
+		{"another adapter", `{"name":"other","driver":"driver 1","tuning":{"Tiles":[{"Vectors":2}]}}`, 0},
+		{"mad", `{"name":"gpu","driver":"driver 1","tuning":{"Tiles":[{"Vectors":999}]}}`, 0},
 		{"broken", `{"name":`, 0},
 	} {
 		write(c.text)
 		got := remembered(dir, "gpu", "driver 1")
-		if got.Vectors[0] != c.vectors || got.Slices != 0 {
+		if got.Tiles[0].Vectors != c.vectors || got.Slices != 0 {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
@@ -41,7 +41,7 @@ func TestWith(t *testing.T) {
 	if got := base.with(Tuning{}); got != base {
 		t.Errorf("with nothing: %+v", got)
 	}
-	if got := base.with(Tuning{Lanes: 32}); got.Lanes != 32 || got.Vectors != base.Vectors {
+	if got := base.with(Tuning{Tiles: [4]Tile{{Lanes: 32}}}); got.Tiles[0] != (Tile{base.Tiles[0].Vectors, 32}) || got.Tiles[1] != base.Tiles[1] {
 		t.Errorf("with lanes: %+v", got)
 	}
 }
@@ -51,9 +51,9 @@ func TestTile(t *testing.T) {
 	for _, class := range []string{ClassSoftware, ClassIntegrated, ClassDiscrete} {
 		tuning := defaults(class)
 		for rows := 1; rows <= tuning.MaxRows; rows *= 2 {
-			vectors, columns := tuning.tile(rows)
-			if vectors < 1 || columns > rows || rows%columns != 0 || columns > tuning.Columns {
-				t.Errorf("%s, %d rows: %d vectors, %d columns", class, rows, vectors, columns)
+			tile, columns := tuning.tile(rows)
+			if tile.Vectors < 1 || tile.Lanes < 1 || columns > rows || rows%columns != 0 || columns > tuning.Columns {
+				t.Errorf("%s, %d rows: %+v, %d columns", class, rows, tile, columns)
 			}
 		}
 	}

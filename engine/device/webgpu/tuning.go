@@ -7,17 +7,20 @@ const (
 	ClassDiscrete   = "discrete"   // has its own memory
 )
 
-// Tuning says which variants of the kernels are used. Vectors, Columns, Lanes
-// and MaxRows may be chosen by measurement; Slices fixes the order of sums and
-// belongs to the class alone.
+// Tile is the part of a matrix product that one thread, and one workgroup, owns.
+type Tile struct {
+	Vectors int // groups of four adjacent rows of the weight that a thread owns
+	Lanes   int // threads of a workgroup that lie along those rows
+}
+
+// Tuning says which variants of the kernels are used. Tiles, Columns and MaxRows
+// may be chosen by measurement; Slices fixes the order of sums and belongs to
+// the class alone.
 type Tuning struct {
-	// Vectors [i] is how many groups of four adjacent rows of a weight a thread
-	// owns, where it owns 1 << i columns (rows of activations).
-	Vectors [4]int
+	// Tiles [i] is used where a thread owns 1 << i columns (rows of activations).
+	Tiles [4]Tile
 	// Columns is the most columns that a thread owns: 1, 2, 4 or 8.
 	Columns int
-	// Lanes is the threads of a workgroup that lie along the rows.
-	Lanes int
 	// Slices is the threads of a workgroup that share a sum over k.
 	Slices int
 	// MaxRows is the largest bucket.
@@ -31,25 +34,28 @@ type Tuning struct {
 func defaults(class string) Tuning {
 	switch class {
 	case ClassSoftware:
-		return Tuning{Vectors: [4]int{4, 4, 4, 2}, Columns: 4, Lanes: 8, Slices: 1, MaxRows: 512}
+		return Tuning{Tiles: [4]Tile{{4, 8}, {4, 8}, {4, 8}, {2, 8}}, Columns: 4, Slices: 1, MaxRows: 512}
 	case ClassIntegrated:
-		return Tuning{Vectors: [4]int{1, 1, 1, 1}, Columns: 8, Lanes: 8, Slices: 8, MaxRows: 256}
+		return Tuning{Tiles: [4]Tile{{1, 8}, {1, 8}, {1, 8}, {1, 8}}, Columns: 8, Slices: 8, MaxRows: 512}
 	default:
-		return Tuning{Vectors: [4]int{1, 1, 1, 1}, Columns: 8, Lanes: 8, Slices: 16, MaxRows: 512}
+		return Tuning{Tiles: [4]Tile{{1, 8}, {1, 8}, {1, 8}, {1, 8}}, Columns: 8, Slices: 16, MaxRows: 512}
 	}
 }
 
 // with replaces what other has.
 func (t Tuning) with(other Tuning) Tuning {
-	for i, v := range other.Vectors {
-		if v > 0 {
-			t.Vectors[i] = v
+	for i, tile := range other.Tiles {
+		if tile.Vectors > 0 {
+			t.Tiles[i].Vectors = tile.Vectors
+		}
+		if tile.Lanes > 0 {
+			t.Tiles[i].Lanes = tile.Lanes
 		}
 	}
 	for _, f := range []struct {
 		to   *int
 		from int
-	}{{&t.Columns, other.Columns}, {&t.Lanes, other.Lanes}, {&t.Slices, other.Slices}, {&t.MaxRows, other.MaxRows}} {
+	}{{&t.Columns, other.Columns}, {&t.Slices, other.Slices}, {&t.MaxRows, other.MaxRows}} {
 		if f.from > 0 {
 			*f.to = f.from
 		}
@@ -57,11 +63,11 @@ func (t Tuning) with(other Tuning) Tuning {
 	return t
 }
 
-// tile returns the vectors and columns of a thread for a bucket of rows.
-func (t Tuning) tile(rows int) (vectors, columns int) {
+// tile returns the tile and the columns of a thread for a bucket of rows.
+func (t Tuning) tile(rows int) (tile Tile, columns int) {
 	i := 0
 	for columns = 1; columns < t.Columns && columns*2 <= rows; columns *= 2 {
 		i++
 	}
-	return t.Vectors[i], columns
+	return t.Tiles[i], columns
 }
