@@ -28,6 +28,7 @@ var only = map[string][]string{
 	"github.com/dustin/go-humanize":  {"cmd/", "web/", "e2e/bench"},
 	"github.com/spf13/cobra":         {"cmd/"},
 	"github.com/schollz/progressbar": {"cmd/"},
+	"github.com/peterh/liner":        {"cmd/"},
 	"github.com/edsrzf/mmap-go":      {"engine/gguf"},
 	"github.com/dlclark/regexp2":     {"engine/token"},
 }

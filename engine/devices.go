@@ -59,7 +59,7 @@ func (e *Engine) open(o Options) (device.Device, error) {
 	case o.Device == "" || o.Device == "auto":
 		return e.openBest(o)
 	case backend == "webgpu":
-		d, err := openWebGPU(adapter, o.Memory)
+		d, err := openWebGPU(adapter, o)
 		if err == nil {
 			e.saySoftware(d.Info())
 		}
@@ -72,7 +72,7 @@ func (e *Engine) open(o Options) (device.Device, error) {
 
 // openBest opens the best adapter, or the CPU where there is none.
 func (e *Engine) openBest(o Options) (device.Device, error) {
-	d, err := openWebGPU("", o.Memory)
+	d, err := openWebGPU("", o)
 	switch {
 	case err == nil:
 		e.saySoftware(d.Info())

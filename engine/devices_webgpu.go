@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/realm-webgpu/realm/engine/device"
@@ -11,8 +12,10 @@ import (
 
 // openWebGPU opens an adapter by its index or a part of its name; "" is the
 // best there is.
-func openWebGPU(adapter string, budget int64) (device.Device, error) {
-	d, err := webgpu.Open(webgpu.Options{Adapter: adapter, Budget: budget})
+func openWebGPU(adapter string, o Options) (device.Device, error) {
+	// Where there is no folder for caches, Tune can have left nothing in it.
+	dir, _ := o.cacheDir()
+	d, err := webgpu.Open(webgpu.Options{Adapter: adapter, Budget: o.Memory, TuningDir: dir})
 	if err != nil {
 		return nil, err
 	}
@@ -36,4 +39,22 @@ func adapters() []DeviceInfo {
 		})
 	}
 	return list
+}
+
+// tuneWebGPU measures the tilings of an adapter and remembers the best in a
+// folder, "" for none.
+func tuneWebGPU(ctx context.Context, adapter, dir string, report func(Tiling)) (Tuning, error) {
+	best, err := webgpu.Tune(ctx, webgpu.Options{Adapter: adapter, TuningDir: dir}, func(m webgpu.Measurement) {
+		report(Tiling{Vectors: m.Vectors, Columns: m.Columns, Lanes: m.Lanes, Rate: m.GMACs, Err: m.Err})
+	})
+	if err != nil {
+		return Tuning{}, err
+	}
+	var t Tuning
+	for i, tile := range best.Tiles {
+		if columns := 1 << i; columns <= best.Columns {
+			t.Tilings = append(t.Tilings, Tiling{Vectors: tile.Vectors, Columns: columns, Lanes: tile.Lanes})
+		}
+	}
+	return t, nil
 }

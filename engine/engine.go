@@ -20,6 +20,9 @@ type Options struct {
 	// Threads is the number of goroutines that the CPU device computes with.
 	// 0: GOMAXPROCS.
 	Threads int
+	// CacheDir is the folder for what is remembered from one time to the next:
+	// what Tune measured. "": the folder realm in the user's caches; NoCache: none.
+	CacheDir string
 	// Notice, unless nil, is told of each fallback as it happens: one line that
 	// says what was lost and why. Notices has them too.
 	Notice func(line string)

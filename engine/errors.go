@@ -18,6 +18,8 @@ var (
 	ErrToken = errors.New("token outside the vocabulary")
 	// ErrEmpty marks a sequence with no token to go on from.
 	ErrEmpty = errors.New("sequence is empty")
+	// ErrEncoder marks a model that has embeddings, and no next token.
+	ErrEncoder = errors.New("the model is an encoder: it makes embeddings and no text")
 	// ErrBusy marks a sequence that is in use: by another goroutine, or by the
 	// Generate loop that the call is made from.
 	ErrBusy = errors.New("sequence is in use")

@@ -60,7 +60,7 @@ const (
 // end-of-generation token among them. Leaving the loop early, an error or a
 // cancelled ctx leave the sequence with the tokens that the loop was given,
 // ready to go on. What is wrong comes as the last pair's error: ErrEmpty,
-// ErrBusy, ErrClosed, ErrOption, a ContextError where not even one token fits,
+// ErrEncoder, ErrBusy, ErrClosed, ErrOption, a ContextError where not even one token fits,
 // kv.ErrPages, those of package sample and of the device, and ctx.Err().
 func (s *Sequence) Generate(ctx context.Context, o GenerateOptions) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {

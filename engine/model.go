@@ -100,17 +100,22 @@ func (m *Model) load(ctx context.Context, f *gguf.File, o LoadOptions) error {
 		m.chunk = min(m.chunk, o.StepTokens)
 	}
 	m.step = newStep(m.chunk)
+	m.vocab = m.model.Config().VocabularySize
 	// The first token should not wait for its program.
 	if err := m.engine.runner.enter(ctx); err != nil {
 		return err
 	}
 	defer m.engine.runner.leave()
-	x, err := m.program(programKey{rows: 1, outputs: 1, choice: best})
-	if err == nil {
-		m.vocab = x.logits.Width
+	first := best
+	if m.encoder() {
+		first = states
 	}
+	_, err = m.program(programKey{rows: 1, outputs: 1, choice: first})
 	return err
 }
+
+// encoder reports whether the model has hidden states only, and no next token.
+func (m *Model) encoder() bool { return m.model.Config().Encoder }
 
 // planCache returns the cache to make, once it is sure that it and the weights
 // are within the bound of the device: gigabytes should not be read to find out.

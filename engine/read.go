@@ -22,7 +22,11 @@ func (s *Sequence) prefill(ctx context.Context, c *chooser) (*flight, error) {
 			return nil, err
 		}
 		f = s.spare(f)
-		err := s.submit(f, s.read, s.tokens[s.read:to], c, to == n)
+		outputs := 0
+		if to == n {
+			outputs = 1
+		}
+		err := s.submit(f, s.read, s.tokens[s.read:to], c, outputs)
 		s.model.leave()
 		if err != nil {
 			return nil, err
@@ -40,13 +44,14 @@ func (s *Sequence) spare(f *flight) *flight {
 	return &s.flights[0]
 }
 
-// submit starts the step that reads tokens at positions from from on, and with
-// output chooses what comes after them. The caller has the turn.
-func (s *Sequence) submit(f *flight, from int, tokens []int32, c *chooser, output bool) error {
+// submit starts the step that reads tokens at positions from from on, makes the
+// logits after the last few of them, and chooses what comes after the last. The
+// caller has the turn.
+func (s *Sequence) submit(f *flight, from int, tokens []int32, c *chooser, outputs int) error {
 	m := s.model
 	key := programKey{rows: bucket(len(tokens))}
-	if output {
-		key.outputs, key.choice = 1, c.choice
+	if outputs > 0 {
+		key.outputs, key.choice = bucket(outputs), c.choice
 	}
 	x, err := m.program(key)
 	if err != nil {
@@ -57,8 +62,8 @@ func (s *Sequence) submit(f *flight, from int, tokens []int32, c *chooser, outpu
 		return err
 	}
 	m.step.set(tokens, from, s.table.Pages()[:pagesOf(to)])
-	if output {
-		m.step.choose(c, to)
+	if outputs > 0 {
+		m.step.want(outputs, c, to)
 	}
 	return m.engine.runner.submit(f, x, &m.step.Step)
 }
@@ -70,18 +75,18 @@ func (s *Sequence) logits(f *flight, c *chooser, row []float32) error {
 	r := s.model.engine.runner
 	if r.last != f {
 		last := len(s.tokens) - 1
-		if err := s.submit(f, last, s.tokens[last:], c, true); err != nil {
+		if err := s.submit(f, last, s.tokens[last:], c, 1); err != nil {
 			return err
 		}
 		if err := r.land(f); err != nil {
 			return err
 		}
 	}
-	return f.executable.Read(f.executable.logits, 0, row)
+	return f.executable.Read(f.executable.output, 0, row)
 }
 
 // Logits reads what was appended and returns the logits [vocab] after the last
-// token. Errors: ErrEmpty, ErrBusy, ErrClosed, kv.ErrPages, those of the
+// token. Errors: ErrEmpty, ErrEncoder, ErrBusy, ErrClosed, kv.ErrPages, those of the
 // device, and ctx.Err(), after which the call can be made again and goes on
 // from where it was.
 func (s *Sequence) Logits(ctx context.Context) ([]float32, error) {
@@ -97,6 +102,9 @@ func (s *Sequence) Logits(ctx context.Context) ([]float32, error) {
 }
 
 func (s *Sequence) lastLogits(ctx context.Context) ([]float32, error) {
+	if s.model.encoder() {
+		return nil, ErrEncoder
+	}
 	c := &chooser{choice: best}
 	f, err := s.prefill(ctx, c)
 	if err != nil {

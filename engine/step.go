@@ -7,7 +7,7 @@ type step struct {
 	device.Step
 	tables   [1][]int32
 	lengths  [1]int32
-	outputs  [1]int32
+	outputs  []int32
 	samplers [1]device.Sampler
 }
 
@@ -16,7 +16,7 @@ func newStep(rows int) step {
 		Tokens:    make([]int32, 0, rows),
 		Positions: make([]int32, 0, rows),
 		Sequences: make([]int32, 0, rows),
-	}}
+	}, outputs: make([]int32, 0, 1)}
 }
 
 // set makes it the step that reads tokens at positions from from on.
@@ -32,10 +32,14 @@ func (s *step) set(tokens []int32, from int, pages []int32) {
 	s.Outputs, s.Samplers = nil, nil
 }
 
-// choose asks for the token after the last row, which is that of position.
-func (s *step) choose(c *chooser, position int) {
-	s.outputs[0] = int32(len(s.Tokens) - 1)
-	s.Outputs = s.outputs[:]
+// want asks for the logits of the last rows, and for the token after the last of
+// them, which is that of position.
+func (s *step) want(outputs int, c *chooser, position int) {
+	s.outputs = s.outputs[:0]
+	for row := len(s.Tokens) - outputs; row < len(s.Tokens); row++ {
+		s.outputs = append(s.outputs, int32(row))
+	}
+	s.Outputs = s.outputs
 	if c.choice.sample {
 		s.samplers[0] = c.draw
 		s.samplers[0].Position = uint32(position)

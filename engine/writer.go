@@ -30,6 +30,9 @@ func (s *Sequence) newWriter(o *GenerateOptions) (*writer, error) {
 	if o.MaxTokens < 0 || o.Logprobs < 0 || o.Logprobs > device.MaxTopK {
 		return nil, fmt.Errorf("MaxTokens %d, Logprobs %d of at most %d: %w", o.MaxTokens, o.Logprobs, device.MaxTopK, ErrOption)
 	}
+	if s.model.encoder() {
+		return nil, ErrEncoder
+	}
 	n := len(s.tokens)
 	if n == 0 {
 		return nil, ErrEmpty
@@ -90,7 +93,7 @@ func (w *writer) next(ctx context.Context, f *flight) (Token, *flight, error) {
 	if w.reason == "" && ahead == nil {
 		last := len(w.tokens) - 1
 		ahead = w.spare(f)
-		if w.failed = w.submit(ahead, last, w.tokens[last:], w.chooser, true); w.failed == nil {
+		if w.failed = w.submit(ahead, last, w.tokens[last:], w.chooser, 1); w.failed == nil {
 			w.read = len(w.tokens)
 		}
 	}
@@ -113,7 +116,7 @@ func (w *writer) lookAhead(f *flight) (*flight, error) {
 		return nil, nil
 	}
 	next := w.spare(f)
-	switch err := w.submit(next, n, []int32{device.Chosen(0)}, c, true); {
+	switch err := w.submit(next, n, []int32{device.Chosen(0)}, c, 1); {
 	case errors.Is(err, kv.ErrPages):
 		// The text may end with this token: not yet an error.
 		return nil, nil

@@ -20,7 +20,12 @@ tokens, and one that is not counted comes first, for what is compiled then.
 
 The weights that a token needs are all matrices but the embedding's table, of
 which it takes a row. GB/s is how fast they are read while decoding: compare it
-with the bandwidth of the device's memory.`
+with the bandwidth of the device's memory.
+
+With --tune it runs no model. It measures ways to cut matrix products into threads
+on WebGPU adapters, which takes up to some minutes, and remembers the best for
+every later command in the folder realm of the user's caches. Answers stay the
+same.`
 
 // benchFlags are the flags of realm bench.
 type benchFlags struct {
@@ -31,6 +36,7 @@ type benchFlags struct {
 	prompt      countValue
 	tokens      countValue
 	repetitions countValue
+	tune        bool
 	json        bool
 }
 
@@ -42,7 +48,8 @@ func newBench() *cobra.Command {
 		Long:  benchHelp,
 		Example: `  realm bench
   realm bench -m model.gguf --prompt 512 --tokens 64
-  realm bench -m model.gguf --device webgpu:0,cpu --json`,
+  realm bench -m model.gguf --device webgpu:0,cpu --json
+  realm bench --tune --device webgpu:0`,
 		Args: arguments(0, 0, "none: name the file with -m"),
 		RunE: f.run,
 	}
@@ -54,6 +61,7 @@ func newBench() *cobra.Command {
 	flags.Var(&f.repetitions, "repetitions", "how often to measure")
 	f.load.addCache(flags)
 	f.opening.add(flags)
+	flags.BoolVar(&f.tune, "tune", false, "find the fastest kernels for an adapter and remember them")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object")
 	return c
 }
@@ -108,6 +116,9 @@ func newSpread(x []float64) spread {
 func (s spread) scaled(by float64) spread { return spread{s.Min * by, s.Median * by, s.Max * by} }
 
 func (f *benchFlags) run(c *cobra.Command, _ []string) error {
+	if f.tune {
+		return runTune(c, f.devices, f.json)
+	}
 	for _, n := range []struct {
 		flag         string
 		value, least countValue

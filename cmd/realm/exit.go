@@ -27,7 +27,8 @@ const exitHelp = `Exit codes:
   0    it worked
   1    it failed: an error that is none of those below
   2    the command line is wrong: an unknown flag, a bad value, an empty prompt
-  3    the model file is missing, damaged or of a kind that Realm cannot run
+  3    the model file is missing, damaged or of a kind that Realm cannot run, or
+       that cannot do what is asked
   4    the device failed: there is none of that name, it was lost, or its memory
        (or the bound given with --memory) is too small
   130  interrupted with Ctrl-C`
@@ -60,7 +61,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitUsage
 	case isAny(err, device.ErrMemory, device.ErrLost, device.ErrUnsupported, device.ErrNotFound, kv.ErrPages):
 		return exitDevice
-	case errors.As(err, &file):
+	case errors.As(err, &file), errors.Is(err, engine.ErrEncoder):
 		return exitModel
 	}
 	return exitFailure

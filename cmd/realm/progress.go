@@ -12,14 +12,20 @@ import (
 // progress is a bar on a terminal, and nothing anywhere else.
 type progress struct{ bar *progressbar.ProgressBar }
 
-func newProgress(w io.Writer, what string) *progress {
+// newProgress returns a bar of bytes.
+func newProgress(w io.Writer, what string) *progress { return newBar(w, what, true) }
+
+// newCount returns a bar of things that are counted.
+func newCount(w io.Writer, what string) *progress { return newBar(w, what, false) }
+
+func newBar(w io.Writer, what string, bytes bool) *progress {
 	if !isTerminal(w) {
 		return &progress{}
 	}
 	return &progress{progressbar.NewOptions64(1,
 		progressbar.OptionSetWriter(w),
 		progressbar.OptionSetDescription(what),
-		progressbar.OptionShowBytes(true),
+		progressbar.OptionShowBytes(bytes),
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionClearOnFinish(),
@@ -27,7 +33,7 @@ func newProgress(w io.Writer, what string) *progress {
 	)}
 }
 
-// show says that so many bytes are done, of how many. The bar is a courtesy:
+// show says that so much is done, of how much. The bar is a courtesy:
 // that it cannot be drawn is no reason to stop.
 func (p *progress) show(done, total int64) {
 	if p.bar == nil {

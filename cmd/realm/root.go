@@ -16,6 +16,9 @@ Answers go to standard output, everything else to standard error.`
 const rootExample = `  # Ask the model that is built in.
   realm run "What is the capital of France?"
 
+  # Hold a conversation.
+  realm chat
+
   # Ask a model of your own, and limit the answer to 200 tokens.
   realm run -m llama-3.2-1b-q4_0.gguf -n 200 "Why is the sky blue?"
 
@@ -25,8 +28,8 @@ const rootExample = `  # Ask the model that is built in.
 
   # Look into a file, make it smaller, and see how fast it is.
   realm info -m model-f16.gguf
-  realm quantize model-f16.gguf model-q4_k.gguf --type Q4_K
-  realm bench -m model-q4_k.gguf`
+  realm quantize model-f16.gguf model-q4_k_m.gguf --type Q4_K_M
+  realm bench -m model-q4_k_m.gguf`
 
 // The groups of the root's help.
 const (
@@ -59,6 +62,7 @@ func newRoot() *cobra.Command {
 			return &usageError{c.CommandPath(), err}
 		},
 	}
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c.CommandPath(), err} })
 	root.AddGroup(
 		&cobra.Group{ID: groupModels, Title: "Models:"},
@@ -69,10 +73,13 @@ func newRoot() *cobra.Command {
 			c.GroupID = group
 			c.Flags().SortFlags = false // in the order in which they were added
 			root.AddCommand(c)
+			if err := complete(c); err != nil {
+				panic(err) // a flag of that name is there, and completed once
+			}
 		}
 	}
-	add(groupModels, newRun(), newInfo(), newQuantize(), newTokenize(), newLogits())
-	add(groupMachine, newDevices(), newBench(), newVersion())
+	add(groupModels, newRun(), newChat(), newInfo(), newQuantize(), newPerplexity(), newEmbed(), newTokenize(), newLogits())
+	add(groupMachine, newDevices(), newBench(), newCompletion(), newVersion())
 	return root
 }
 

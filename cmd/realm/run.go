@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -106,7 +105,7 @@ func newRunReport(text string, tokens []int32, s *session, sequence *engine.Sequ
 
 func (f *runFlags) run(c *cobra.Command, args []string) (err error) {
 	// All that can be wrong with the command line comes before the work.
-	sampling, err := f.sampling.sampling()
+	options, err := f.sampling.options()
 	if err != nil {
 		return &usageError{c.CommandPath(), err}
 	}
@@ -142,31 +141,11 @@ func (f *runFlags) run(c *cobra.Command, args []string) (err error) {
 	if f.json {
 		stream = io.Discard
 	}
-	options := engine.GenerateOptions{
-		Sampling: sampling, PenalizePrompt: true, MaxTokens: int(f.sampling.maxTokens), Stop: f.sampling.stop,
+	text, err := streamAnswer(ctx, stream, sequence, options)
+	if err != nil {
+		return err
 	}
-	var text strings.Builder
-	var failure error
-	for token, err := range sequence.Generate(ctx, options) {
-		if err != nil {
-			failure = err
-			break
-		}
-		text.WriteString(token.Text)
-		if _, err := io.WriteString(stream, token.Text); err != nil {
-			return fmt.Errorf("answer: %w", err)
-		}
-	}
-	// The answer ends its line, also one that was broken off.
-	if !strings.HasSuffix(text.String(), "\n") && (failure == nil || text.Len() > 0) {
-		if _, err := io.WriteString(stream, "\n"); err != nil {
-			return fmt.Errorf("answer: %w", err)
-		}
-	}
-	if failure != nil {
-		return failure
-	}
-	report := newRunReport(text.String(), sequence.Tokens()[len(ids):], s, sequence)
+	report := newRunReport(text, sequence.Tokens()[len(ids):], s, sequence)
 	f.remark(notes, s, report)
 	if f.json {
 		return printJSON(c.OutOrStdout(), report)

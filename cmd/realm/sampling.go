@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/pflag"
 
+	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/engine/sample"
 )
 
@@ -30,9 +31,9 @@ func (s *samplingFlags) add(flags *pflag.FlagSet) {
 	flags.Var(&s.bias, "logit-bias", "add BIAS to the logit of token ID, -inf forbids it; may be repeated")
 }
 
-// sampling returns how tokens are chosen, or a field outside its limits.
-func (s *samplingFlags) sampling() (sample.Spec, error) {
-	spec := s.spec
-	spec.LogitBias = s.bias
-	return spec, spec.Validate()
+// options returns how a text is written, or a field outside its limits.
+func (s *samplingFlags) options() (engine.GenerateOptions, error) {
+	o := engine.GenerateOptions{Sampling: s.spec, PenalizePrompt: true, MaxTokens: int(s.maxTokens), Stop: s.stop}
+	o.Sampling.LogitBias = s.bias
+	return o, o.Sampling.Validate()
 }

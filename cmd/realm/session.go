@@ -73,6 +73,10 @@ type loadFlags struct {
 
 func (l *loadFlags) addCache(flags *pflag.FlagSet) {
 	flags.Var(&l.context, "ctx", "tokens of context, prompt and answer together; 0: what the model was trained for")
+	l.addCacheType(flags)
+}
+
+func (l *loadFlags) addCacheType(flags *pflag.FlagSet) {
 	flags.Var(&l.cacheType, "kv-type", "how keys and values are kept: f16 or f32 (twice the memory)")
 }
 

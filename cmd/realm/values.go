@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
 
 	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/engine/model"
+	"github.com/realm-webgpu/realm/engine/quantize"
 	"github.com/realm-webgpu/realm/shaders/quant"
 )
 
@@ -71,6 +74,31 @@ func (v *cacheTypeValue) Set(s string) error {
 func (v *cacheTypeValue) String() string { return device.CacheType(*v).String() }
 func (v *cacheTypeValue) Type() string   { return "TYPE" }
 
+// poolingValue is how states become an embedding.
+type poolingValue struct {
+	model.Pooling
+	set bool
+}
+
+func (v *poolingValue) Set(s string) error {
+	for _, p := range []model.Pooling{model.PoolingMean, model.PoolingCLS, model.PoolingLast, model.PoolingNone} {
+		if strings.EqualFold(s, p.String()) {
+			*v = poolingValue{p, true}
+			return nil
+		}
+	}
+	return fmt.Errorf("want %v, %v, %v or %v", model.PoolingMean, model.PoolingCLS, model.PoolingLast, model.PoolingNone)
+}
+
+func (v *poolingValue) String() string {
+	if !v.set {
+		return ""
+	}
+	return v.Pooling.String()
+}
+
+func (v *poolingValue) Type() string { return "POOLING" }
+
 // formatValue is a weight format.
 type formatValue struct{ *quant.Format }
 
@@ -99,6 +127,59 @@ func formatNames() string {
 	}
 	return strings.Join(names, " ")
 }
+
+// mixValue is a mix of weight formats.
+type mixValue struct{ quantize.Mix }
+
+func (v *mixValue) Set(s string) error {
+	m, ok := quantize.MixByName(s)
+	if !ok {
+		return fmt.Errorf("want one of %s", mixNames())
+	}
+	v.Mix = m
+	return nil
+}
+
+func (v *mixValue) String() string { return v.Name }
+func (v *mixValue) Type() string   { return "TYPE" }
+
+func mixNames() string {
+	var names []string
+	for _, m := range quantize.Mixes() {
+		names = append(names, m.Name)
+	}
+	return strings.Join(names, " ")
+}
+
+// overridesValue are formats for the names of tensors: PATTERN=FORMAT, many times.
+type overridesValue []quantize.Override
+
+func (v *overridesValue) Set(s string) error {
+	at := strings.LastIndex(s, "=")
+	if at <= 0 {
+		return errors.New(`want PATTERN=FORMAT, such as "ffn_down=Q6_K"`)
+	}
+	names, err := regexp.Compile(s[:at])
+	if err != nil {
+		return err
+	}
+	var format formatValue
+	if err := format.Set(s[at+1:]); err != nil {
+		return err
+	}
+	*v = append(*v, quantize.Override{Names: names, Format: format.Format})
+	return nil
+}
+
+func (v *overridesValue) String() string {
+	var all []string
+	for _, o := range *v {
+		all = append(all, o.Names.String()+"="+o.Format.Name)
+	}
+	return strings.Join(all, " ")
+}
+
+func (v *overridesValue) Type() string { return "PATTERN=FORMAT" }
 
 // biasValue is what is added to the logits of tokens: ID=BIAS, many times.
 type biasValue map[int32]float32

@@ -27,6 +27,11 @@ type Weights func(dst []float32, at int) error
 // number of blocks, with ctx's error, and with the errors of the format
 // (quant.ErrNotFinite, quant.ErrRange), of the weights and of w.
 func Encode(ctx context.Context, w io.Writer, to *quant.Format, n int, weights Weights) error {
+	return encode(ctx, w, to, n, weights, weighing{})
+}
+
+// encode is Encode for weights of different importance.
+func encode(ctx context.Context, w io.Writer, to *quant.Format, n int, weights Weights, importance weighing) error {
 	if _, err := to.RowBytes(n); err != nil {
 		return fmt.Errorf("quantize: encode: %w", err)
 	}
@@ -36,7 +41,7 @@ func Encode(ctx context.Context, w io.Writer, to *quant.Format, n int, weights W
 		busy := 0
 		for ; busy < len(workers) && at < n; busy++ {
 			k, start, size := &workers[busy], at, min(chunk, n-at)
-			group.Go(func() error { return k.encode(ctx, to, start, size, weights) })
+			group.Go(func() error { return k.encode(ctx, to, start, size, weights, importance) })
 			at += size
 		}
 		if err := group.Wait(); err != nil {
@@ -57,7 +62,7 @@ type worker struct {
 	encoded []byte
 }
 
-func (k *worker) encode(ctx context.Context, to *quant.Format, start, size int, weights Weights) error {
+func (k *worker) encode(ctx context.Context, to *quant.Format, start, size int, weights Weights, importance weighing) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("quantize: encode: %w", err)
 	}
@@ -72,8 +77,14 @@ func (k *worker) encode(ctx context.Context, to *quant.Format, start, size int, 
 	if err := weights(k.weights, start); err != nil {
 		return fmt.Errorf("quantize: weights from %d on: %w", start, err)
 	}
-	if err := to.Encode(k.encoded, k.weights, nil); err != nil {
-		return fmt.Errorf("quantize: weights from %d on: %w", start, err)
+	for at := 0; at < size; {
+		columns, n := importance.next(start+at, size-at)
+		part := k.encoded[at/to.BlockElements*to.BlockBytes:]
+		part = part[:n/to.BlockElements*to.BlockBytes]
+		if err := to.Encode(part, k.weights[at:at+n], columns); err != nil {
+			return fmt.Errorf("quantize: weights from %d on: %w", start+at, err)
+		}
+		at += n
 	}
 	return nil
 }

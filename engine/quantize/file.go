@@ -18,37 +18,37 @@ const (
 // version is the version of the formats in shaders/quant (GGML_QNT_VERSION of ggml.h).
 const version = 2
 
-// fileTypes has the number of a format in enum llama_ftype of llama.h; a K
-// format has that of its "small" mix, which is the one with nearly all matrices
-// in it. A format that llama.cpp makes no files of is fileTypeUnnamed.
-func fileTypes() map[string]uint32 {
-	return map[string]uint32{
-		"F32": 0, "F16": 1, "BF16": 32,
-		"Q4_0": 2, "Q4_1": 3, "Q5_0": 8, "Q5_1": 9, "Q8_0": 7,
-		"Q2_K": 10, "Q3_K": 11, "Q4_K": 14, "Q5_K": 16, "Q6_K": 18,
-	}
-}
+// SetFormat sets the metadata that says that all matrices of a file have a format.
+func SetFormat(m *gguf.Metadata, f *quant.Format) { setMix(m, Pure(f)) }
 
-// fileTypeUnnamed is llama.cpp's LLAMA_FTYPE_GUESSED: look at the tensors.
-const fileTypeUnnamed = 1024
-
-// SetFormat sets the metadata that says what format a file's matrices have.
-func SetFormat(m *gguf.Metadata, f *quant.Format) {
-	number, ok := fileTypes()[f.Name]
-	if !ok {
-		number = fileTypeUnnamed
-	}
-	m.Set(fileTypeKey, gguf.Scalar(number))
+func setMix(m *gguf.Metadata, mix Mix) {
+	m.Set(fileTypeKey, gguf.Scalar(mix.fileType))
 	m.Set(versionKey, gguf.Scalar(uint32(version)))
 }
 
-// Write writes f to w as one GGUF file with its tensors as the plan says.
+// setImportance records what the importance was measured with, as llama.cpp does.
+func setImportance(m *gguf.Metadata, i *Importance) {
+	m.Set("quantize.imatrix.file", gguf.Scalar(i.File))
+	m.Set("quantize.imatrix.entries_count", gguf.Scalar(uint32(i.Len())))
+	if i.Dataset != "" {
+		m.Set("quantize.imatrix.dataset", gguf.Scalar(i.Dataset))
+	}
+	if i.Chunks > 0 {
+		m.Set("quantize.imatrix.chunks_count", gguf.Scalar(uint32(i.Chunks)))
+	}
+}
+
+// Write writes f to w as one GGUF file with its tensors as the plan says, which
+// [Plan] made with the same options.
 // progress, which may be nil, is told the bytes of f's tensors that are read and
 // those there are. It fails with ctx's error when ctx ends, with what
 // [Encode] and [gguf.Write] fail with, naming the tensor, and with read errors.
-func Write(ctx context.Context, w io.Writer, f *gguf.File, to *quant.Format, plan []Conversion, progress func(done, total int64)) error {
+func Write(ctx context.Context, w io.Writer, f *gguf.File, o Options, plan []Conversion, progress func(done, total int64)) error {
 	meta := f.Clone()
-	SetFormat(meta, to)
+	setMix(meta, o.Mix)
+	if o.Importance != nil {
+		setImportance(meta, o.Importance)
+	}
 	for _, key := range []string{"split.no", "split.count", "split.tensors.count"} {
 		meta.Delete(key)
 	}
@@ -86,7 +86,7 @@ func (c *Conversion) write(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return Encode(ctx, w, c.Format, c.Tensor.Elements(), decoded(r, c.Tensor.Format))
+	return encode(ctx, w, c.Format, c.Tensor.Elements(), decoded(r, c.Tensor.Format), c.weighing())
 }
 
 // decoded gives the weights that r has in a format.

@@ -67,17 +67,18 @@ func file(t *testing.T, meta *gguf.Metadata, weights func(n int) []float32, tens
 // convert plans and writes f, and reads what was written.
 func convert(t *testing.T, f *gguf.File, to *quant.Format, progress func(done, total int64)) *gguf.File {
 	t.Helper()
-	plan, err := Plan(f, to)
+	o := Options{Mix: Pure(to)}
+	plan, err := Plan(f, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return write(t, f, to, plan, progress)
+	return write(t, f, o, plan, progress)
 }
 
-func write(t *testing.T, f *gguf.File, to *quant.Format, plan []Conversion, progress func(done, total int64)) *gguf.File {
+func write(t *testing.T, f *gguf.File, o Options, plan []Conversion, progress func(done, total int64)) *gguf.File {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Write(t.Context(), &b, f, to, plan, progress); err != nil {
+	if err := Write(t.Context(), &b, f, o, plan, progress); err != nil {
 		t.Fatal(err)
 	}
 	got, err := gguf.Read(bytes.NewReader(b.Bytes()))
@@ -269,12 +270,12 @@ func TestWriteErrors(t *testing.T) {
 		return x
 	}
 	f := file(t, new(gguf.Metadata), infinite, gguf.Output{Name: "bad.weight", Dims: []int{32, 2}})
-	to := format(t, "Q4_0")
-	plan, err := Plan(f, to)
+	o := Options{Mix: Pure(format(t, "Q4_0"))}
+	plan, err := Plan(f, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = Write(t.Context(), io.Discard, f, to, plan, nil)
+	err = Write(t.Context(), io.Discard, f, o, plan, nil)
 	if !errors.Is(err, quant.ErrNotFinite) || !strings.Contains(err.Error(), "bad.weight") {
 		t.Errorf("an infinite weight: %v", err)
 	}
@@ -282,18 +283,19 @@ func TestWriteErrors(t *testing.T) {
 	// A copied tensor hears of a cancellation too.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	plan, err = Plan(f, format(t, "F32"))
+	o.Mix = Pure(format(t, "F32"))
+	plan, err = Plan(f, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Write(ctx, io.Discard, f, format(t, "F32"), plan, nil); !errors.Is(err, context.Canceled) {
+	if err := Write(ctx, io.Discard, f, o, plan, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
 
 func TestPlanUnknownType(t *testing.T) {
 	f := &gguf.File{Metadata: new(gguf.Metadata), Tensors: []*gguf.Tensor{{Name: "x", Dims: []int{32, 2}, TypeID: 20}}}
-	_, err := Plan(f, format(t, "Q4_0"))
+	_, err := Plan(f, Options{Mix: Pure(format(t, "Q4_0"))})
 	if !errors.Is(err, gguf.ErrFormat) || !strings.Contains(err.Error(), "IQ4_NL") {
 		t.Errorf("IQ4_NL: %v", err)
 	}
@@ -322,13 +324,14 @@ func TestReference(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer want.Close()
-			plan, err := Plan(source, to)
+			o := Options{Mix: Pure(to)}
+			plan, err := Plan(source, o)
 			if err != nil {
 				t.Fatal(err)
 			}
 			// One layer says it all.
 			plan = slices.DeleteFunc(plan, func(c Conversion) bool { return !strings.HasPrefix(c.Tensor.Name, "blk.2.") })
-			got := write(t, source, to, plan, nil)
+			got := write(t, source, o, plan, nil)
 			if len(got.Tensors) != 9 {
 				t.Fatalf("a layer of %d tensors, want 9", len(got.Tensors))
 			}
@@ -347,4 +350,26 @@ func TestReference(t *testing.T) {
 			}
 		})
 	}
+}
+
+// mustWrite writes a file and reads its header.
+func mustWrite(meta *gguf.Metadata, tensors []gguf.Output) *gguf.File {
+	var b bytes.Buffer
+	if err := gguf.Write(&b, meta, tensors); err != nil {
+		panic(err)
+	}
+	f, err := gguf.Read(bytes.NewReader(b.Bytes()))
+	if err != nil {
+		panic(err)
+	}
+	return f
+}
+
+// zeros is the data of an F32 tensor.
+func zeros(dims []int) func(io.Writer) error {
+	n := 4
+	for _, d := range dims {
+		n *= d
+	}
+	return gguf.From(bytes.NewReader(make([]byte, n)))
 }
