@@ -18,6 +18,7 @@ import (
 	"github.com/realm-webgpu/realm/engine/chat"
 	"github.com/realm-webgpu/realm/engine/device"
 	"github.com/realm-webgpu/realm/engine/gguf"
+	"github.com/realm-webgpu/realm/engine/model"
 )
 
 // modelFlags say which file a model is in.
@@ -72,7 +73,7 @@ type loadFlags struct {
 }
 
 func (l *loadFlags) addCache(flags *pflag.FlagSet) {
-	flags.Var(&l.context, "ctx", "tokens of context, prompt and answer together; 0: what the model was trained for")
+	flags.Var(&l.context, "ctx", fmt.Sprintf("tokens of context, prompt and answer together; 0: what the model was trained for, up to %d", defaultContext))
 	l.addCacheType(flags)
 }
 
@@ -95,6 +96,24 @@ func (l *loadFlags) templateText() (string, error) {
 		return "", fmt.Errorf("template: %w", err)
 	}
 	return string(text), nil
+}
+
+// defaultContext bounds the context where none is asked for: keys and values
+// take memory for all of it, gigabytes for what recent models were trained for.
+const defaultContext = 8192
+
+// contextOf returns the context to load a model with, and tells notes where it
+// is less than the model's own and nobody said so.
+func (l *loadFlags) contextOf(f *gguf.File, notes io.Writer) int {
+	if l.context != 0 {
+		return int(l.context)
+	}
+	config, err := model.ReadConfig(f)
+	if err != nil || config.ContextLength <= defaultContext {
+		return 0 // loading says what is wrong, or takes the model's own
+	}
+	fmt.Fprintf(notes, "realm: the context is %d of the %d tokens that the model was trained for, to save memory; --ctx %[2]d takes all\n", defaultContext, config.ContextLength)
+	return defaultContext
 }
 
 // session is a model on a device.
@@ -122,7 +141,7 @@ func openSession(ctx context.Context, notes io.Writer, f *gguf.File, name string
 	}
 	progress := newProgress(notes, "loading")
 	m, err := e.Load(ctx, f, engine.LoadOptions{
-		Context: int(l.context), CacheType: device.CacheType(l.cacheType), Template: template, Progress: progress.show,
+		Context: l.contextOf(f, notes), CacheType: device.CacheType(l.cacheType), Template: template, Progress: progress.show,
 	})
 	progress.end()
 	if err != nil {
