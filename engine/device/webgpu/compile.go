@@ -231,15 +231,14 @@ func (b *builder) finish() error {
 		e.grids = append(e.grids, p.grid)
 		e.recording.set(i, p.kernel.pipeline, bound)
 	}
-	if b.topK != nil {
-		for range device.InFlight {
-			r, err := b.device.gpu.newReadback(int64(b.program.Outputs * e.resultWords * 4))
-			if err != nil {
-				return err
-			}
-			e.readbacks = append(e.readbacks, r)
+	// A program without results has read-backs too: what a step is waited by.
+	e.back = make([]uint32, b.program.Outputs*e.resultWords)
+	for range device.InFlight {
+		r, err := b.device.gpu.newReadback(int64(max(len(e.back), 4) * 4))
+		if err != nil {
+			return err
 		}
-		e.back = make([]uint32, b.program.Outputs*e.resultWords)
+		e.readbacks = append(e.readbacks, r)
 	}
 	return nil
 }

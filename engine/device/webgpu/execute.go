@@ -61,18 +61,15 @@ func (e *executable) Submit(s *device.Step) error {
 		}
 	}
 	at := (e.oldest + e.inFlight) % device.InFlight
-	var size int64
-	results, to := d.idle, (*readback)(nil)
+	results := d.idle
 	if e.results != nil {
-		size = int64(outputs) * int64(e.resultWords) * 4
-		results, to = e.results, e.readbacks[at]
+		results = e.results
 		if e.cache != nil {
 			e.cache.choices = int(outputs)
 		}
-	} else {
-		to = d.reader
 	}
-	d.gpu.submit(e.recording, e.step.raw, data, results.raw, size, to)
+	size := int64(outputs) * int64(e.resultWords) * 4 // no words without a TopK
+	d.gpu.submit(e.recording, e.step.raw, data, results.raw, size, e.readbacks[at])
 	e.flight[at] = int(outputs)
 	e.inFlight++
 	d.counters.Submits++
@@ -87,15 +84,7 @@ func (e *executable) Wait(r *device.Result) error {
 		return fmt.Errorf("webgpu: wait %q: no step is in flight: %w", e.program.Name, device.ErrStep)
 	}
 	outputs := e.flight[e.oldest]
-	to := e.device.reader
-	if e.results != nil {
-		to = e.readbacks[e.oldest]
-	}
-	words := 0
-	if e.results != nil {
-		words = outputs * e.resultWords
-	}
-	err := e.device.gpu.wait(to, e.back[:words])
+	err := e.device.gpu.wait(e.readbacks[e.oldest], e.back[:outputs*e.resultWords])
 	e.oldest = (e.oldest + 1) % device.InFlight
 	e.inFlight--
 	if err != nil {
