@@ -233,8 +233,10 @@ func (b *builder) finish() error {
 	}
 	// A program without results has read-backs too: what a step is waited by.
 	e.back = make([]uint32, b.program.Outputs*e.resultWords)
+	b.device.mu.Lock()
+	defer b.device.mu.Unlock()
 	for range device.InFlight {
-		r, err := b.device.gpu.newReadback(int64(max(len(e.back), 4) * 4))
+		r, err := b.device.newReadback(int64(max(len(e.back), 4) * 4))
 		if err != nil {
 			return err
 		}

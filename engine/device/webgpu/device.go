@@ -112,7 +112,6 @@ type Device struct {
 	counters device.Counters
 	idle     *buffer // bound where a program has nothing to bind
 	reader   *readback
-	readSize int64
 }
 
 var (
@@ -141,8 +140,7 @@ func Open(o Options) (*Device, error) {
 		MaxBinding: d.limits.StorageBinding, MaxBuffer: d.limits.Buffer, MaxRows: d.tuning.MaxRows,
 	}
 	if d.idle, err = d.newBuffer("idle", device.KindScratch, 256, usageStorage); err == nil {
-		d.readSize = 256
-		d.reader, err = g.newReadback(d.readSize)
+		d.reader, err = d.newReadback(256)
 	}
 	if err != nil {
 		g.close()

@@ -83,8 +83,16 @@ func (e *executable) Wait(r *device.Result) error {
 	if e.inFlight == 0 {
 		return fmt.Errorf("webgpu: wait %q: no step is in flight: %w", e.program.Name, device.ErrStep)
 	}
+	d := e.device
+	d.mu.Lock()
+	closed := d.closed
+	d.mu.Unlock()
+	if closed {
+		e.inFlight = 0
+		return fmt.Errorf("webgpu: wait %q: %w", e.program.Name, device.ErrClosed)
+	}
 	outputs := e.flight[e.oldest]
-	err := e.device.gpu.wait(e.readbacks[e.oldest], e.back[:outputs*e.resultWords])
+	err := d.gpu.wait(e.readbacks[e.oldest], e.back[:outputs*e.resultWords])
 	e.oldest = (e.oldest + 1) % device.InFlight
 	e.inFlight--
 	if err != nil {
@@ -133,13 +141,13 @@ func (d *Device) readFloats(b *buffer, offset int64, dst []float32) error {
 		return err
 	}
 	size := int64(len(dst)) * 4
-	if d.readSize < size {
-		grown, err := d.gpu.newReadback(size)
+	if d.reader.size < size {
+		grown, err := d.newReadback(size)
 		if err != nil {
-			return fmt.Errorf("webgpu: read: %w", err)
+			return err
 		}
-		d.reader.release()
-		d.reader, d.readSize = grown, size
+		d.releaseReadback(d.reader)
+		d.reader = grown
 	}
 	if err := d.gpu.read(b.raw, offset, d.reader, words); err != nil {
 		return fmt.Errorf("webgpu: read: %w", err)
@@ -158,23 +166,23 @@ func (e *executable) Release() {
 		return
 	}
 	e.released = true
-	for e.inFlight > 0 { // their results have nowhere to go, but must arrive
+	for e.inFlight > 0 {
+		// The results have nowhere to go, and a failure nobody to hear of it, but
+		// the driver must be done with the memory that they come back to.
 		var r device.Result
-		if err := e.Wait(&r); err != nil {
-			break
-		}
+		_ = e.Wait(&r)
 	}
-	e.device.mu.Lock()
-	closed := e.device.closed
-	e.device.mu.Unlock()
-	if !closed {
+	d := e.device
+	d.mu.Lock()
+	if !d.closed {
 		for _, g := range e.groups {
 			g.release()
 		}
-		for _, r := range e.readbacks {
-			r.release()
-		}
 	}
+	for _, r := range e.readbacks {
+		d.releaseReadback(r)
+	}
+	d.mu.Unlock()
 	if e.recording != nil {
 		e.recording.release()
 	}

@@ -70,3 +70,24 @@ func (b *buffer) release() {
 
 // all binds the whole buffer.
 func (b *buffer) all() binding { return binding{b.raw, 0, b.size} }
+
+// newReadback takes accounted memory for what comes back to the host. d.mu is
+// held, as it is for releaseReadback.
+func (d *Device) newReadback(size int64) (*readback, error) {
+	if err := d.fits(device.KindScratch, "read-back", size); err != nil {
+		return nil, err
+	}
+	r, err := d.gpu.newReadback(size)
+	if err != nil {
+		return nil, fmt.Errorf("webgpu: read-back: %w: %v", device.ErrMemory, err)
+	}
+	d.account.Used[device.KindScratch] += size
+	return r, nil
+}
+
+func (d *Device) releaseReadback(r *readback) {
+	if !d.closed {
+		d.account.Used[device.KindScratch] -= r.size
+		r.release()
+	}
+}

@@ -267,6 +267,7 @@ func (r *recording) release() {
 
 // readback is a staging buffer and the state of its mapping.
 type readback struct {
+	size    int64
 	staging rawBuffer
 	state   *C.realm_readback
 }
@@ -276,7 +277,7 @@ func (g *gpu) newReadback(size int64) (*readback, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &readback{staging, (*C.realm_readback)(C.calloc(1, C.sizeof_realm_readback))}, nil
+	return &readback{size, staging, (*C.realm_readback)(C.calloc(1, C.sizeof_realm_readback))}, nil
 }
 
 func (r *readback) release() {
