@@ -34,7 +34,7 @@ type Constants map[string]int
 func Compose(kernel string, format *quant.Format, constants Constants) (string, error) {
 	t := template.New(kernel + ".wgsl").Option("missingkey=error").Funcs(template.FuncMap{
 		"seq": seq, "add": func(a, b int) int { return a + b }, "mul": func(a, b int) int { return a * b },
-		"div": func(a, b int) int { return a / b }, "mod": func(a, b int) int { return a % b },
+		"div": func(a, b int) int { return a / b },
 	})
 	t, err := t.ParseFS(kernelFiles, "kernels/"+kernel+".wgsl", "kernels/include.wgsl")
 	if err != nil {

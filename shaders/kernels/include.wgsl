@@ -3,7 +3,6 @@
 alias W = vec4<u32>;
 alias I = vec4<i32>;
 alias F = vec4<f32>;
-alias B = vec4<bool>;
 {{- end -}}
 
 {{- define "types1" -}}
@@ -11,7 +10,6 @@ alias B = vec4<bool>;
 alias W = u32;
 alias I = i32;
 alias F = f32;
-alias B = bool;
 {{- end -}}
 
 {{- define "codec" -}}

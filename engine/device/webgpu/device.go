@@ -35,24 +35,6 @@ type Limits struct {
 	WorkgroupsPerDimension int   `json:"workgroups_per_dimension"`
 }
 
-type adapterInfo struct {
-	index                       int
-	name, driver, kind, backend string
-	software, integrated        bool
-	limits                      Limits
-}
-
-// class names the class of device whose defaults fit the adapter.
-func (a *adapterInfo) class() string {
-	switch {
-	case a.software:
-		return ClassSoftware
-	case a.integrated:
-		return ClassIntegrated
-	}
-	return ClassDiscrete
-}
-
 // Adapter describes an adapter that could be opened.
 type Adapter struct {
 	Index    int    `json:"index"`
@@ -66,25 +48,19 @@ type Adapter struct {
 }
 
 // Adapters lists the adapters, in the driver's order.
-func Adapters() []Adapter {
-	var list []Adapter
-	for _, a := range listAdapters() {
-		list = append(list, Adapter{a.index, a.name, a.driver, a.backend, a.kind, a.software, a.class(), a.limits})
-	}
-	return list
-}
+func Adapters() []Adapter { return listAdapters() }
 
 // choose returns the adapter that the option names, or the best: discrete,
 // then integrated, then software.
-func choose(list []adapterInfo, option string) (*adapterInfo, error) {
-	var best *adapterInfo
+func choose(list []Adapter, option string) (*Adapter, error) {
+	var best *Adapter
 	rank := map[string]int{ClassDiscrete: 3, ClassIntegrated: 2, ClassSoftware: 1}
 	for i := range list {
 		a := &list[i]
-		if option != "" && option != fmt.Sprint(a.index) && !strings.Contains(strings.ToLower(a.name), strings.ToLower(option)) {
+		if option != "" && option != fmt.Sprint(a.Index) && !strings.Contains(strings.ToLower(a.Name), strings.ToLower(option)) {
 			continue
 		}
-		if best == nil || rank[a.class()] > rank[best.class()] {
+		if best == nil || rank[a.Class] > rank[best.Class] {
 			best = a
 		}
 	}
@@ -122,21 +98,17 @@ var (
 // Open opens an adapter. Errors: device.ErrNotFound where there is none, or
 // none of that name.
 func Open(o Options) (*Device, error) {
-	a, err := choose(listAdapters(), o.Adapter)
+	g, a, err := openGPU(func(list []Adapter) (*Adapter, error) { return choose(list, o.Adapter) })
 	if err != nil {
 		return nil, err
 	}
-	g, err := openGPU(a.index)
-	if err != nil {
-		return nil, fmt.Errorf("webgpu: open %s: %w", a.name, err)
-	}
-	d := &Device{gpu: g, limits: a.limits, kernels: map[string]*kernel{}, tuning: defaults(a.class()).with(remembered(o.TuningDir, a.name, a.driver)).with(o.Tuning)}
+	d := &Device{gpu: g, limits: a.Limits, kernels: map[string]*kernel{}, tuning: defaults(a.Class).with(remembered(o.TuningDir, a.Name, a.Driver)).with(o.Tuning)}
 	if o.MaxBinding > 0 {
 		d.limits.StorageBinding = min(d.limits.StorageBinding, o.MaxBinding)
 	}
 	d.account.Budget = o.Budget
 	d.info = device.Info{
-		Backend: "webgpu", Name: a.name, Driver: a.driver, Software: a.software, Class: a.class(),
+		Backend: "webgpu", Name: a.Name, Driver: a.Driver, Software: a.Software, Class: a.Class,
 		MaxBinding: d.limits.StorageBinding, MaxBuffer: d.limits.Buffer, MaxRows: d.tuning.MaxRows,
 	}
 	if d.idle, err = d.newBuffer("idle", device.KindScratch, 256, usageStorage); err == nil {
@@ -144,7 +116,7 @@ func Open(o Options) (*Device, error) {
 	}
 	if err != nil {
 		g.close()
-		return nil, fmt.Errorf("webgpu: open %s: %w", a.name, err)
+		return nil, fmt.Errorf("webgpu: open %s: %w", a.Name, err)
 	}
 	return d, nil
 }

@@ -56,7 +56,7 @@ func (e *executable) Submit(s *device.Step) error {
 	for i := range e.grids {
 		x, y, z := e.grids[i].size(rows, outputs, chunks)
 		e.recording.size(i, x, y, z)
-		if x*y*z > 0 {
+		if x > 0 && y > 0 && z > 0 {
 			d.counters.Dispatches++
 		}
 	}

@@ -28,8 +28,6 @@ type gpu struct {
 	device   *wgpu.Device
 	queue    *wgpu.Queue
 	fault    *C.realm_fault
-	info     device.Info
-	hardware bool
 }
 
 // The first field of each of the binding's structs is the C reference, or the
@@ -58,27 +56,45 @@ func newInstance() *wgpu.Instance {
 	return instance
 }
 
-// listAdapters describes every adapter of the primary backends (OpenGL would
-// list the same GPU again), best first.
-func listAdapters() []adapterInfo {
+// enumerate returns the adapters of an instance, of the primary backends
+// (OpenGL would list the same GPU again), and what there is to say of each.
+func enumerate(instance *wgpu.Instance) ([]*wgpu.Adapter, []Adapter) {
+	adapters := instance.EnumerateAdapters(&wgpu.InstanceEnumerateAdapterOptons{Backends: wgpu.InstanceBackendPrimary})
+	list := make([]Adapter, len(adapters))
+	for i, a := range adapters {
+		info := a.GetInfo()
+		list[i] = Adapter{
+			// The binding's Name is the device's id as a number; its
+			// DriverDescription is the name.
+			Index: i, Name: info.DriverDescription, Driver: fmt.Sprintf("%s %s:%s", info.BackendType, info.VendorName, info.Name),
+			API: info.BackendType.String(), Kind: info.AdapterType.String(),
+			Software: info.AdapterType == wgpu.AdapterTypeCPU,
+			Class:    classOf(info.AdapterType),
+			Limits:   limitsOf(a.GetLimits().Limits),
+		}
+	}
+	return adapters, list
+}
+
+// classOf names the class of device whose defaults fit an adapter.
+func classOf(t wgpu.AdapterType) string {
+	switch t {
+	case wgpu.AdapterTypeCPU:
+		return ClassSoftware
+	case wgpu.AdapterTypeIntegratedGPU:
+		return ClassIntegrated
+	}
+	return ClassDiscrete
+}
+
+func listAdapters() []Adapter {
 	instance := newInstance()
 	if instance == nil {
 		return nil
 	}
 	defer instance.Release()
-	var list []adapterInfo
-	for i, a := range instance.EnumerateAdapters(&wgpu.InstanceEnumerateAdapterOptons{Backends: wgpu.InstanceBackendPrimary}) {
-		info := a.GetInfo()
-		limits := a.GetLimits().Limits
-		list = append(list, adapterInfo{
-			// The binding's Name is the device's id as a number; its
-			// DriverDescription is the name.
-			index: i, name: info.DriverDescription, driver: fmt.Sprintf("%s %s:%s", info.BackendType, info.VendorName, info.Name),
-			kind: info.AdapterType.String(), backend: info.BackendType.String(),
-			software:   info.AdapterType == wgpu.AdapterTypeCPU,
-			integrated: info.AdapterType == wgpu.AdapterTypeIntegratedGPU,
-			limits:     limitsOf(limits),
-		})
+	adapters, list := enumerate(instance)
+	for _, a := range adapters {
 		a.Release()
 	}
 	return list
@@ -92,23 +108,24 @@ func limitsOf(l wgpu.Limits) Limits {
 	}
 }
 
-// openGPU opens the adapter of an index in listAdapters.
-func openGPU(index int) (*gpu, error) {
-	g := &gpu{instance: newInstance()}
-	if g.instance == nil {
-		return nil, errors.New("no WebGPU instance")
+// openGPU opens the adapter that choose takes from the list of all.
+func openGPU(choose func([]Adapter) (*Adapter, error)) (*gpu, *Adapter, error) {
+	instance := newInstance()
+	if instance == nil {
+		return nil, nil, fmt.Errorf("webgpu: open: no WebGPU instance: %w", device.ErrNotFound)
 	}
-	for i, a := range g.instance.EnumerateAdapters(&wgpu.InstanceEnumerateAdapterOptons{Backends: wgpu.InstanceBackendPrimary}) {
-		if i == index {
-			g.adapter = a
-		} else {
+	adapters, list := enumerate(instance)
+	chosen, err := choose(list)
+	for i, a := range adapters {
+		if err != nil || i != chosen.Index {
 			a.Release()
 		}
 	}
-	if g.adapter == nil {
-		g.instance.Release()
-		return nil, fmt.Errorf("no adapter %d", index)
+	if err != nil {
+		instance.Release()
+		return nil, nil, err
 	}
+	g := &gpu{instance: instance, adapter: adapters[chosen.Index]}
 	g.fault = (*C.realm_fault)(C.calloc(1, C.sizeof_realm_fault))
 	ref := C.realm_open(adapterRef(g.adapter), g.fault)
 	if ref == nil {
@@ -116,12 +133,12 @@ func openGPU(index int) (*gpu, error) {
 		C.free(unsafe.Pointer(g.fault))
 		g.adapter.Release()
 		g.instance.Release()
-		return nil, fmt.Errorf("no device: %w", err)
+		return nil, nil, fmt.Errorf("webgpu: open %s: no device: %w", chosen.Name, err)
 	}
 	g.device = &wgpu.Device{}
 	*(*unsafe.Pointer)(unsafe.Pointer(g.device)) = ref
 	g.queue = g.device.GetQueue()
-	return g, nil
+	return g, chosen, nil
 }
 
 func (g *gpu) close() {
