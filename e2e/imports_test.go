@@ -22,15 +22,16 @@ const models = "e2e/models"
 
 // only says which folders may import a library.
 var only = map[string][]string{
-	"github.com/cogentcore/webgpu":   {"engine/device/webgpu"},
-	"github.com/tetratelabs/wazero":  {"hostfn/", "cmd/"},
-	"github.com/gorilla/websocket":   {"web/", "e2e/"},
-	"github.com/dustin/go-humanize":  {"cmd/", "web/", "e2e/bench"},
-	"github.com/spf13/cobra":         {"cmd/"},
-	"github.com/schollz/progressbar": {"cmd/"},
-	"github.com/peterh/liner":        {"cmd/"},
-	"github.com/edsrzf/mmap-go":      {"engine/gguf"},
-	"github.com/dlclark/regexp2":     {"engine/token"},
+	"github.com/cogentcore/webgpu":      {"engine/device/webgpu"},
+	"github.com/tetratelabs/wazero":     {"hostfn/", "cmd/"},
+	"github.com/gorilla/websocket":      {"web/", "e2e/"},
+	"github.com/dustin/go-humanize":     {"cmd/", "web/", "e2e/bench"},
+	"github.com/spf13/cobra":            {"cmd/"},
+	"github.com/schollz/progressbar":    {"cmd/"},
+	"github.com/peterh/liner":           {"cmd/"},
+	"github.com/edsrzf/mmap-go":         {"engine/gguf"},
+	"github.com/dlclark/regexp2":        {"engine/token"},
+	"github.com/nlpodyssey/safetensors": {"engine/lora"},
 }
 
 // TestForbiddenImports holds every package to the direction of imports.
