@@ -252,7 +252,7 @@ struct realm_result {
 	uint32_t top_k; /* candidates of each token */
 	uint32_t tokens; /* offset of int32_t[count]; 0: none */
 	uint32_t logprobs; /* offset of float[count]; 0: none */
-	uint32_t candidates; /* offset of struct realm_candidate[count][top_k]; 0: none */
+	uint32_t candidates; /* offset of struct realm_candidate[count][top_k], or [1][top_k] where none was chosen; 0: none */
 	uint32_t hidden; /* offset of float[embedding]; 0: none */
 };
 _Static_assert(sizeof(struct realm_result) == 48, "layout");

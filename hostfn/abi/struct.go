@@ -83,7 +83,7 @@ func Structs() []Struct {
 			{Name: "top_k", Type: U32, Doc: "candidates of each token"},
 			{Name: "tokens", Type: U32, Doc: "offset of int32_t[count]; 0: none"},
 			{Name: "logprobs", Type: U32, Doc: "offset of float[count]; 0: none"},
-			{Name: "candidates", Type: U32, Doc: "offset of struct realm_candidate[count][top_k]; 0: none"},
+			{Name: "candidates", Type: U32, Doc: "offset of struct realm_candidate[count][top_k], or [1][top_k] where none was chosen; 0: none"},
 			{Name: "hidden", Type: U32, Doc: "offset of float[embedding]; 0: none"},
 		}},
 		{"event", "What gen tells of a row. candidates lie behind it.", []Field{
