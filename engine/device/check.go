@@ -21,15 +21,15 @@ const maxTable = 1 << 24
 // The rules that the comments of program.go leave open:
 //
 //   - The width of a view is a multiple of 4, except that the outputs of a
-//     matrix need not be: MatMul.Out, SoftCap.X, Experts.Router and TopK.Logits
-//     may end inside the last four elements of their buffer. What is behind the
+//     matrix need not be: MatMul.Out, SoftCap.X, Softmax.X and Out,
+//     Experts.Router and TopK.Logits may end inside the last four elements of their buffer. What is behind the
 //     end is not defined.
 //   - All views of an operation are of rows or all are of outputs, save those
 //     of Gather. Embed, EmbedPosition, Rope and Attention take rows, TopK
 //     outputs.
 //   - Weights are one matrix, save those of Experts: these have one for each
 //     column of its Router.
-//   - What an operation reads, one before it has written.
+//   - What an operation reads, one before it has written, or is in a storage.
 //   - What an operation writes overlaps what it reads only where its comment
 //     says that they may be the same view, and then they are exactly the same.
 func (p *Program) Check(maxRows int) error {
@@ -116,6 +116,12 @@ func (c *checker) header(maxRows int) {
 		if b.Width < 4 || b.Width > maxWidth || b.Width%4 != 0 {
 			c.fail(fmt.Sprintf("Buffers[%d].Width", i), "%d is not a multiple of 4 in 4 to %d", b.Width, maxWidth)
 		}
+		if b.Offset < 0 || b.Offset > math.MaxInt32 || b.Offset%4 != 0 || b.Storage == nil && b.Offset != 0 {
+			c.fail(fmt.Sprintf("Buffers[%d].Offset", i), "%d is not a multiple of 4 in a storage", b.Offset)
+		}
+		if c.written[i] = b.Storage != nil; b.Storage != nil && c.err == nil && !b.fits(1) {
+			c.fail(fmt.Sprintf("Buffers[%d]", i), "the storage of %d elements has no room for a row of %d from %d on", b.Storage.Bytes()/4, b.Width, b.Offset)
+		}
 		if b.Outputs && p.Outputs == 0 {
 			c.fail(fmt.Sprintf("Buffers[%d]", i), "has a row for each output, but Outputs is 0")
 		}
@@ -169,6 +175,8 @@ func (c *checker) operation(op Op) {
 		if o.Cap == 0 {
 			c.fail("Cap", "0 is not over 0")
 		}
+	case *Softmax:
+		c.softmax(o)
 	case *Add:
 		c.aligned("Out", o.Out)
 		c.elementwise("X", o.X, o.Out)
@@ -251,6 +259,18 @@ func (c *checker) norm(out, x View, residual *View, epsilon float32) {
 		c.apart("X", x, "Residual", *residual)
 	}
 	c.finite("Epsilon", epsilon, 0)
+}
+
+func (c *checker) softmax(o *Softmax) {
+	c.ragged("Out", o.Out)
+	c.ragged("X", o.X)
+	c.alike("X", o.X, o.Out)
+	c.equal("X.Width", o.X.Width, o.Out.Width, "Out.Width")
+	c.sameOrApart("Out", o.Out, "X", o.X)
+	c.finite("Scale", o.Scale, math.Inf(-1))
+	if c.err == nil && o.Causal && c.program.Buffers[o.Out.Buffer].Outputs {
+		c.fail("Causal", "is of outputs, which have no positions")
+	}
 }
 
 func (c *checker) experts(o *Experts) {

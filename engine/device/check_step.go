@@ -49,10 +49,14 @@ func (p *Program) CheckStep(s *Step) error {
 	if len(s.Outputs) > p.Outputs {
 		return p.misfit("Outputs: %d of them, at most %d", len(s.Outputs), p.Outputs)
 	}
+	rows := p.gathers(n)
 	for i, row := range s.Outputs {
-		if row < 0 || int(row) >= n {
-			return p.misfit("Outputs[%d]: row %d of %d", i, row, n)
+		if row < 0 || int(row) >= rows {
+			return p.misfit("Outputs[%d]: row %d of %d", i, row, rows)
 		}
+	}
+	if err := p.storages(s); err != nil {
+		return err
 	}
 	if len(s.Samplers) != len(s.Outputs) && (limits.samples || len(s.Samplers) != 0) {
 		return p.misfit("Samplers: %d of them for %d outputs", len(s.Samplers), len(s.Outputs))
@@ -104,7 +108,7 @@ type stepLimits struct {
 
 func (p *Program) limits() stepLimits {
 	l := stepLimits{tokens: math.MaxInt32, positions: math.MaxInt32}
-	if p.Cache != nil {
+	if p.Cache != nil && !p.Aside {
 		l.choices = p.Cache.Choices()
 	}
 	for _, op := range p.Ops {
@@ -125,6 +129,28 @@ func (p *Program) limits() stepLimits {
 		}
 	}
 	return l
+}
+
+// gathers returns the rows that Gathers may ask for in a step of n rows: those
+// of the step, or those that every storage they read from has room for.
+func (p *Program) gathers(n int) int {
+	rows := math.MaxInt
+	for _, op := range p.Ops {
+		o, ok := op.(*Gather)
+		if !ok {
+			continue
+		}
+		b := &p.Buffers[o.X.Buffer]
+		if b.Storage == nil {
+			rows = min(rows, n)
+			continue
+		}
+		rows = min(rows, int((b.Storage.Bytes()/4-int64(b.Offset))/int64(b.Width)))
+	}
+	if rows == math.MaxInt {
+		return n
+	}
+	return rows
 }
 
 // misfit returns the error of a step: field, index, and the limit it passes.

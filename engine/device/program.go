@@ -11,14 +11,24 @@ type Program struct {
 	// Sequences and Pages bound a step's block tables.
 	Sequences, Pages int
 	Cache            Cache
-	Buffers          []Buffer
-	Ops              []Op
+	// Aside is a program beside those that write a text: the cache does not keep
+	// what it chooses, nor forgets what the step before it chose. Its own tokens
+	// are never Chosen ones.
+	Aside   bool
+	Buffers []Buffer
+	Ops     []Op
 }
 
-// Buffer is a virtual buffer [Rows, Width], or [Outputs, Width].
+// Buffer is a virtual buffer [Rows, Width], or [Outputs, Width]. The device
+// places it, or it is in a storage of the host's (Tensors): what is there from
+// before may be read, and what is written stays. Buffers of one storage are
+// taken for apart: where what an operation writes overlaps what it reads through
+// another buffer, its results are not defined.
 type Buffer struct {
 	Width   int // elements of a row, a multiple of 4
 	Outputs bool
+	Storage Storage // nil: the device's own
+	Offset  int     // elements of the storage before row 0, a multiple of 4
 }
 
 // BufferID is the index of a Buffer in its Program.
@@ -26,8 +36,8 @@ type BufferID int
 
 // View is the columns [Offset, Offset+Width) of every row of a buffer. Offset
 // and Width are multiples of 4, save that what a MatMul writes, and the logits
-// of a SoftCap, an Experts or a TopK, may end inside the last four elements of
-// their buffer: not every vocabulary is a multiple of 4. What is behind such an
+// of a SoftCap, a Softmax, an Experts or a TopK, may end inside the last four
+// elements of their buffer: not every vocabulary is a multiple of 4. What is behind such an
 // end is not defined.
 type View struct {
 	Buffer        BufferID
@@ -195,11 +205,23 @@ type SoftCap struct {
 	Cap float32 // over 0
 }
 
+// Softmax is Out = softmax(Scale * X) of every row: what exp(Scale*x) is of the
+// sum over the row. Out may be X. A row with NaN or +Inf, or with nothing but
+// -Inf, is not defined.
+type Softmax struct {
+	Out, X View
+	Scale  float32 // 0 means 1
+	// Causal rows at position p have p+1 elements, or Width where that is less;
+	// the others are left out, and 0 in Out. They are of rows, not of outputs.
+	Causal bool
+}
+
 // Add is Out = X + Y. Out may be X or Y.
 type Add struct{ Out, X, Y View }
 
 // Gather copies the rows that want output: Out[i] = X[Outputs[i]]. What
-// follows on Out is computed for those rows only.
+// follows on Out is computed for those rows only. Where X is in a storage, its
+// rows are all that have room there.
 type Gather struct{ Out, X View }
 
 // TopK finds the K largest elements of every row of Logits, and the logarithm
@@ -255,6 +277,8 @@ func (o *GLU) Views() (r, w []View) {
 	}
 	return []View{o.Gate, *o.Up}, []View{o.Out}
 }
+
+func (o *Softmax) Views() (r, w []View) { return []View{o.X}, []View{o.Out} }
 
 func (o *Add) Views() (r, w []View) { return []View{o.X, o.Y}, []View{o.Out} }
 

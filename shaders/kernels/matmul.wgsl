@@ -6,8 +6,10 @@
 // tile size, so a row of x gives the same sums alone and in any batch.
 //
 // Vectors, Columns: the tile. Lanes: threads over rows. Slices: threads over k.
-// Bias: 1 when a bias is added. Experts: 0, or 1 when each column has a matrix of
-// its own, that of its expert; there is one column to a thread then.
+// Bias: 1 when a bias is added. Bounded: 1 when what a tile has past the step's
+// columns is not written: something else may be behind them. Experts: 0, or 1
+// when each column has a matrix of its own, that of its expert; there is one
+// column to a thread then.
 {{template "types"}}
 
 struct Params {
@@ -19,6 +21,8 @@ struct Params {
   out_stride: u32,
   bias_offset: u32,
   n_in: u32,       // in vec4
+  row0: u32,       // the first row of this product in the part, in F
+  columns: u32,    // where the step's number of columns is
 {{- if .Experts}}
   first: u32,      // first expert of this part
   count: u32,      // experts in this part
@@ -33,6 +37,9 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> out: array<F>;
 {{- if .Bias}}
 @group(0) @binding(4) var<storage, read> bias: array<F>;
+{{- end}}
+{{- if .Bounded}}
+@group(0) @binding({{add 4 .Bias}}) var<storage, read> step: array<u32>;
 {{- end}}
 {{- if .Experts}}
 @group(0) @binding(4) var<storage, read> routes: array<vec2<u32>>; // expert, weight
@@ -55,7 +62,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 {{- else}}
   let first_row = lane * {{.Vectors}}u;
   let live = first_row < p.n_out;
-  let row = tiled(first_row);
+  let row = tiled(first_row + p.row0);
 {{- end}}
 {{- range $c := seq 0 .Columns}}
   let x{{$c}} = p.x_offset + (column + {{$c}}u){{if $.Experts}} / p.share{{end}} * p.x_stride;
@@ -108,7 +115,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     for (var s = 1u; s < {{.Slices}}u; s++) {
       sum += partial[(s * {{.Lanes}}u + local.x) * {{mul .Vectors .Columns}}u + i];
     }
-    if (live && first_row + r < p.n_out) {
+    if (live && first_row + r < p.n_out{{if .Bounded}} && column + c < step[p.columns]{{end}}) {
       out[p.out_offset + (column + c) * p.out_stride + first_row + r] = sum{{if .Bias}} + bias[p.bias_offset + first_row + r]{{end}};
     }
   }
@@ -116,7 +123,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 {{- range $r := seq 0 .Vectors}}
   if (live && first_row + {{$r}}u < p.n_out) {
 {{- range $c := seq 0 $.Columns}}
-    out[p.out_offset + (column + {{$c}}u) * p.out_stride + first_row + {{$r}}u] = total{{$c}}_{{$r}}{{if $.Bias}} + bias[p.bias_offset + first_row + {{$r}}u]{{end}};
+    {{if $.Bounded}}if (column + {{$c}}u < step[p.columns]) { {{end}}out[p.out_offset + (column + {{$c}}u) * p.out_stride + first_row + {{$r}}u] = total{{$c}}_{{$r}}{{if $.Bias}} + bias[p.bias_offset + first_row + {{$r}}u]{{end}};{{if $.Bounded}} }{{end}}
 {{- end}}
   }
 {{- end}}

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/realm-webgpu/realm/engine/device"
 )
@@ -10,6 +11,7 @@ func elementwiseCases(Size) []Case {
 	return []Case{
 		{Name: "glu", Op: "glu", run: gatedUnits},
 		{Name: "soft_cap", Op: "soft_cap", run: softCaps},
+		{Name: "softmax", Op: "softmax", run: softmaxes},
 		{Name: "add", Op: "add", run: sums},
 		{Name: "gather", Op: "gather", run: gathers},
 	}
@@ -94,6 +96,59 @@ func softCaps(l *lab) {
 		p.step(stepOf(3))
 		if rows > 1 {
 			p.step(stepOf(7, 3, 5))
+		}
+	}
+}
+
+// softmaxes takes the softmax of rows and of outputs, of widths that are no
+// multiple of 4 and longer than a workgroup, in place and apart, up to a
+// position and whole: numbers about one, so far apart that one takes all, all
+// the same, and some that are impossible.
+func softmaxes(l *lab) {
+	const columns = 1004
+	kinds := [...]func(v float64, column int) float64{
+		func(v float64, _ int) float64 { return v },
+		func(v float64, _ int) float64 { return 50 * v },
+		func(float64, int) float64 { return -3 },
+		func(v float64, column int) float64 {
+			if column%3 == 1 {
+				return math.Inf(-1)
+			}
+			return 4*v - 200
+		},
+	}
+	value := normal("softmax", 1)
+	inputs := l.inputs(len(kinds), columns, func(row, column int) float64 { return kinds[row](value(row, column), column) })
+	for _, rows := range []int{1, 4} {
+		p := l.probe("softmax", rows, nil)
+		p.label = func(s *device.Step, row int) string {
+			return fmt.Sprintf("row %d at %d", s.Tokens[row], s.Positions[row])
+		}
+		x := p.embed(inputs)
+		for _, width := range []int{4, 61, 172, columns} {
+			padded := (width + 3) &^ 3
+			name := fmt.Sprintf("width %d", width)
+			out := p.NewBuffer(width)
+			in := p.embed(inputs) // whose rows are longer
+			p.Add(&device.Softmax{Out: device.View{Buffer: out.Buffer, Width: padded}, X: x.Slice(columns-padded, padded), Scale: 0.125})
+			p.watch(name, device.View{Buffer: out.Buffer, Width: padded}, boundFunction)
+			p.Add(&device.Softmax{Out: in.Slice(0, padded), X: in.Slice(0, padded), Causal: true})
+			p.watch(name+" in place, causal", in.Slice(0, padded), boundFunction)
+			if padded < columns {
+				p.watch(name+" behind it", in.Slice(padded, columns-padded), boundExact)
+			}
+			logits := p.NewOutput(width)
+			p.Add(&device.Gather{Out: device.View{Buffer: logits.Buffer, Width: padded}, X: x.Slice(0, padded)})
+			p.Add(&device.Softmax{Out: logits, X: logits, Scale: 2})
+			p.watch(name+" of outputs", logits, boundFunction)
+		}
+		p.compile()
+		for first := 0; first < len(kinds); first += rows {
+			s := stepOf(count(first, rows)...)
+			for i := range s.Positions {
+				s.Positions[i] = int32([]int{0, 5, 99, 2000}[(first+i)%4])
+			}
+			p.step(s)
 		}
 	}
 }

@@ -40,7 +40,7 @@ type sighting struct {
 func newLab(ctx context.Context, d device.Device) *lab {
 	return &lab{
 		ctx: ctx, dev: d, info: d.Info(),
-		ref:  &reference{weights: map[device.Weights]*tensor{}, caches: map[device.Cache]*store{}},
+		ref:  &reference{weights: map[device.Weights]*tensor{}, caches: map[device.Cache]*store{}, storages: map[device.Storage][]float64{}},
 		seen: map[string]sighting{},
 	}
 }

@@ -12,6 +12,9 @@ import (
 type reference struct {
 	weights map[device.Weights]*tensor
 	caches  map[device.Cache]*store
+	// storages hold what their elements should be; buffers in them are parts of
+	// these slices.
+	storages map[device.Storage][]float64
 }
 
 // tensor is a matrix [experts, rows, columns] with the exact values that it was
@@ -75,6 +78,10 @@ func (r *reference) run(p *device.Program, s *device.Step) (*outcome, error) {
 		if b.Outputs {
 			rows = len(s.Outputs)
 		}
+		if b.Storage != nil {
+			o.buffers[i] = grid{b.Width, r.storages[b.Storage][b.Offset:]}
+			continue
+		}
 		values := make([]float64, rows*b.Width)
 		for j := range values {
 			values[j] = math.NaN()
@@ -120,6 +127,8 @@ func (x *pass) operation(op device.Op) error {
 				row[j] = float64(o.Cap) * math.Tanh(v/float64(o.Cap))
 			}
 		}
+	case *device.Softmax:
+		x.softmax(o)
 	case *device.Add:
 		for i := range x.rows(o.Out) {
 			out, a, b := x.row(o.Out, i), x.row(o.X, i), x.row(o.Y, i)
@@ -143,8 +152,10 @@ func (x *pass) operation(op device.Op) error {
 
 // rows returns how many rows a view has in this step.
 func (x *pass) rows(v device.View) int {
-	g := x.buffers[v.Buffer]
-	return len(g.values) / g.width
+	if x.program.Buffers[v.Buffer].Outputs {
+		return len(x.step.Outputs)
+	}
+	return len(x.step.Tokens)
 }
 
 func (x *pass) tensor(w device.Weights) (*tensor, error) {
@@ -270,6 +281,24 @@ func (x *pass) matmul(o *device.MatMul) error {
 		}
 	}
 	return nil
+}
+
+func (x *pass) softmax(o *device.Softmax) {
+	scale := float64(o.Scale)
+	if scale == 0 {
+		scale = 1
+	}
+	for i := range x.rows(o.Out) {
+		out, n := x.row(o.Out, i), o.Out.Width
+		if o.Causal {
+			n = min(n, int(x.step.Positions[i])+1)
+		}
+		for j, v := range x.row(o.X, i)[:n] {
+			out[j] = scale * v
+		}
+		softmax(out[:n])
+		clear(out[n:])
+	}
 }
 
 func (x *pass) glu(o *device.GLU) {

@@ -32,6 +32,9 @@ func (e *executable) block(v device.View) block {
 	if b.Outputs {
 		rows = e.program.Outputs
 	}
+	if s, ok := b.Storage.(*storage); ok {
+		return block{data: s.values[b.Offset+v.Offset:], stride: b.Width, width: v.Width, outputs: b.Outputs}
+	}
 	start := e.offsets[v.Buffer]
 	return block{
 		data:    e.scratch[start+v.Offset : start+rows*b.Width],

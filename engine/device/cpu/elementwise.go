@@ -72,6 +72,34 @@ func (k *softCap) do(_, first, last int) {
 // soften returns limit*tanh(x/limit), computed in float64.
 func soften(x float32, limit float64) float32 { return float32(limit * math.Tanh(float64(x)/limit)) }
 
+// softmax is device.Softmax. Its items are rows.
+type softmax struct {
+	base
+	out, x block
+	scale  float32
+	causal bool
+}
+
+func (k *softmax) run(s *step) {
+	k.step = s
+	const exp = 32 // multiplications that two exponentials cost
+	k.pool.run(k, s.rows(k.out.outputs), grain(exp*k.out.width))
+}
+
+func (k *softmax) do(_, first, last int) {
+	for t := first; t < last; t++ {
+		out, n := k.out.row(t), k.out.width
+		if k.causal {
+			n = min(n, int(k.step.positions[t])+1)
+		}
+		for i, x := range k.x.row(t)[:n] {
+			out[i] = k.scale * x
+		}
+		weigh(out[:n])
+		clear(out[n:])
+	}
+}
+
 // add is device.Add.
 type add struct {
 	base

@@ -21,6 +21,7 @@ type executable struct {
 	kernels []kernel
 	weights []*weights // those that the kernels read
 	cache   *cache     // nil: none
+	held    []*storage // that buffers are in
 
 	// Under the device's lock:
 	steps    [device.InFlight]*step
@@ -60,6 +61,7 @@ func (d *Device) Compile(p *device.Program) (device.Executable, error) {
 		e.steps[i] = newStep(e)
 	}
 	if err := e.bind(); err != nil {
+		e.unhold()
 		d.memory.give(device.KindScratch, e.bytes)
 		return nil, fmt.Errorf("cpu: compile %q: %w", p.Name, err)
 	}
@@ -75,6 +77,9 @@ func (e *executable) bind() error {
 		}
 		e.cache = own
 	}
+	if err := e.hold(); err != nil {
+		return err
+	}
 	for i, op := range e.program.Ops {
 		k, err := e.kernel(op)
 		if err != nil {
@@ -88,7 +93,7 @@ func (e *executable) bind() error {
 // unreleased returns ErrClosed where the weights or the cache are no more.
 func (e *executable) unreleased() error {
 	for _, w := range e.weights {
-		if w.released.Load() {
+		if w.gone() {
 			return fmt.Errorf("weights: %w", device.ErrClosed)
 		}
 	}
@@ -118,7 +123,7 @@ func (e *executable) Submit(s *device.Step) error {
 	slot := e.steps[(e.oldest+e.inFlight)%len(e.steps)]
 	slot.fill(s)
 	e.inFlight++
-	if e.cache != nil {
+	if e.cache != nil && !e.program.Aside {
 		e.cache.choices.Store(int32(slot.choices()))
 	}
 	d.count.submits.Add(1)
@@ -186,7 +191,7 @@ func (e *executable) Read(v device.View, row int, dst []float32) error {
 // readable checks a view that does not come from a checked program.
 func (e *executable) readable(v device.View) error {
 	buffers := e.program.Buffers
-	if v.Buffer < 0 || int(v.Buffer) >= len(buffers) || !buffers[v.Buffer].Outputs {
+	if v.Buffer < 0 || int(v.Buffer) >= len(buffers) || !buffers[v.Buffer].Outputs || buffers[v.Buffer].Storage != nil {
 		return fmt.Errorf("%w: buffer %d is not one of outputs", device.ErrStep, v.Buffer)
 	}
 	width := buffers[v.Buffer].Width
@@ -219,6 +224,7 @@ func (e *executable) Release() {
 	e.released = true
 	d.queue.after(action(func() {
 		e.scratch, e.lanes, e.mixture, e.kernels = nil, nil, mixture{}, nil
+		e.unhold()
 		d.memory.give(device.KindScratch, e.bytes)
 	}))
 }

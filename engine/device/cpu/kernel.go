@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/realm-webgpu/realm/engine/device"
@@ -23,11 +24,11 @@ func (e *executable) kernel(op device.Op) (kernel, error) {
 	b := base{pool: e.device.pool, lanes: e.lanes}
 	switch o := op.(type) {
 	case *device.Embed:
-		table, err := e.matrix("Table", o.Table)
+		table, err := e.whole("Table", o.Table)
 		k := &embed{base: b, out: e.block(o.Out), table: table, cache: e.cache, scale: o.Scale}
 		return k, err
 	case *device.EmbedPosition:
-		table, err := e.matrix("Table", o.Table)
+		table, err := e.whole("Table", o.Table)
 		return &embedPosition{base: b, out: e.block(o.Out), table: table}, err
 	case *device.RMSNorm:
 		weight, err := e.vector("Weight", o.Weight)
@@ -50,7 +51,7 @@ func (e *executable) kernel(op device.Op) (kernel, error) {
 		weight, err := e.matrix("Weight", o.Weight)
 		k := &matMul{base: b, out: e.block(o.Out), x: e.block(o.X), weight: weight}
 		if o.Bias != nil && err == nil {
-			k.bias, err = e.vector("Bias", o.Bias)
+			k.bias, err = e.bias(o.Bias)
 		}
 		return k, err
 	case *device.Rope:
@@ -73,6 +74,8 @@ func (e *executable) kernel(op device.Op) (kernel, error) {
 		return e.newExperts(b, o)
 	case *device.SoftCap:
 		return &softCap{base: b, x: e.block(o.X), limit: float64(o.Cap)}, nil
+	case *device.Softmax:
+		return &softmax{base: b, out: e.block(o.Out), x: e.block(o.X), scale: cmp.Or(o.Scale, 1), causal: o.Causal}, nil
 	case *device.Add:
 		return &add{base: b, out: e.block(o.Out), x: e.block(o.X), y: e.block(o.Y)}, nil
 	case *device.Gather:
@@ -93,10 +96,31 @@ func (e *executable) matrix(field string, w device.Weights) (*weights, error) {
 	return own, err
 }
 
+// whole is matrix for what no slice can stand for.
+func (e *executable) whole(field string, w device.Weights) (*weights, error) {
+	own, err := e.matrix(field, w)
+	if err == nil && own.whole != nil {
+		return nil, fmt.Errorf("%s: a slice where a whole matrix has to be: %w", field, device.ErrProgram)
+	}
+	return own, err
+}
+
 func (e *executable) vector(field string, w device.Weights) (*weights, error) {
 	own, err := e.own(field, w)
 	if err == nil && own.rowBytes > 0 {
 		return nil, fmt.Errorf("%s: a matrix where a vector has to be: %w", field, device.ErrProgram)
+	}
+	if err == nil && own.whole != nil {
+		return nil, fmt.Errorf("%s: a slice where a whole vector has to be: %w", field, device.ErrProgram)
+	}
+	return own, err
+}
+
+// bias is vector for what a slice may be too.
+func (e *executable) bias(w device.Weights) (*weights, error) {
+	own, err := e.own("Bias", w)
+	if err == nil && own.rowBytes > 0 {
+		return nil, fmt.Errorf("Bias: a matrix where a vector has to be: %w", device.ErrProgram)
 	}
 	return own, err
 }
@@ -106,7 +130,7 @@ func (e *executable) own(field string, w device.Weights) (*weights, error) {
 	if !ok || own.device != e.device {
 		return nil, fmt.Errorf("%s: of another device: %w", field, device.ErrProgram)
 	}
-	if own.released.Load() {
+	if own.gone() {
 		return nil, fmt.Errorf("%s: %w", field, device.ErrClosed)
 	}
 	e.weights = append(e.weights, own)

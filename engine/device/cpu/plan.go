@@ -57,6 +57,9 @@ func lifetimes(p *device.Program) []lifetime {
 	for i, op := range p.Ops {
 		reads, writes := op.Views()
 		for _, v := range slices.Concat(reads, writes) {
+			if p.Buffers[v.Buffer].Storage != nil {
+				continue // it has a place
+			}
 			l := &lives[v.Buffer]
 			if l.first < 0 {
 				l.first = i

@@ -115,7 +115,7 @@ func (s *step) run() {
 		}
 		k.run(s)
 	}
-	if e.cache != nil {
+	if e.cache != nil && !e.program.Aside {
 		for i := range s.choices() {
 			// What follows a NoChoice means nothing, but has to be a token.
 			e.cache.chosen[i] = s.chosen[i]

@@ -35,7 +35,48 @@ type weights struct {
 	bytes         int64
 	parts         []part    // of a matrix
 	values        []float32 // of a vector
+	whole         *weights  // of a slice: the matrix that has its rows, from row first on
+	first         int
 	released      atomic.Bool
+}
+
+// Slice implements [device.Tensors].
+func (d *Device) Slice(w device.Weights, first, n int) (device.Weights, error) {
+	d.mu.Lock() // released vectors lose their values
+	defer d.mu.Unlock()
+	own, ok := w.(*weights)
+	if !ok || own.device != d {
+		return nil, fmt.Errorf("cpu: slice: weights of another device: %w", device.ErrProgram)
+	}
+	size := own.rows
+	if own.rowBytes == 0 {
+		size = own.columns
+	}
+	if own.experts > 1 || first < 0 || first%4 != 0 || n < 1 || n > size || first > size-n {
+		return nil, fmt.Errorf("cpu: slice: %d from %d on of [%d, %d, %d]: %w", n, first, own.experts, own.rows, own.columns, device.ErrUnsupported)
+	}
+	slice := &weights{
+		device: d, experts: 1, rows: n, columns: own.columns, format: own.format, rowBytes: own.rowBytes,
+		whole: own, first: own.first + first,
+	}
+	if own.whole != nil {
+		slice.whole = own.whole
+	}
+	if own.rowBytes == 0 {
+		slice.rows, slice.columns = 1, n
+		if values := own.values; len(values) >= first+n { // unless it was released
+			slice.values = values[first : first+n]
+		}
+	}
+	return slice, nil
+}
+
+// gone reports whether the memory was given back.
+func (w *weights) gone() bool {
+	if w.whole != nil {
+		w = w.whole
+	}
+	return w.released.Load()
 }
 
 // part is the rows of one source.
@@ -181,7 +222,7 @@ func (w *weights) Bytes() int64 { return w.bytes }
 
 // Release implements [device.Weights].
 func (w *weights) Release() {
-	if w.released.Swap(true) {
+	if w.whole != nil || w.released.Swap(true) {
 		return
 	}
 	w.device.release(func() {
@@ -193,6 +234,9 @@ func (w *weights) Release() {
 // decode writes row i of an expert's matrix to dst [columns]. The blocks are
 // taken apart in parts, which is the caller's so that a row costs no allocation.
 func (w *weights) decode(dst []float32, expert, i int, parts *quant.Parts) {
+	if w.whole != nil {
+		w, i = w.whole, w.first+i
+	}
 	p := 0
 	for i >= w.parts[p].first+w.parts[p].rows {
 		p++

@@ -62,7 +62,10 @@ func (b *builder) build() error {
 		b.slots = append(b.slots, slot)
 		b.e.held = append(b.e.held, slot)
 	}
-	b.extra = len(b.slots)
+	if err := b.bindStorages(); err != nil {
+		return err
+	}
+	b.extra = len(b.plan.bytes)
 	b.e.plan, b.e.slots = b.plan, b.slots
 	var err error
 	if b.e.step, err = b.own("step", int64(b.e.layout.words)*4, usageStorage); err != nil {
@@ -73,8 +76,11 @@ func (b *builder) build() error {
 		b.chosen, b.e.cache = c.chosen, c
 	} else if b.program.Cache != nil {
 		return fmt.Errorf("the cache is of another device: %w", device.ErrProgram)
-	} else if b.chosen, err = b.own("chosen", int64(max(b.program.Outputs, 1))*4, usageStorage); err != nil {
-		return err
+	}
+	if b.e.cache == nil || b.program.Aside {
+		if b.chosen, err = b.own("chosen", int64(max(b.program.Outputs, 1))*4, usageStorage); err != nil {
+			return err
+		}
 	}
 	for i, op := range b.program.Ops {
 		if err := b.operation(op); err != nil {
@@ -106,6 +112,8 @@ func (b *builder) operation(op device.Op) error {
 		return b.attention(o)
 	case *device.GLU:
 		return b.glu(o)
+	case *device.Softmax:
+		return b.softmax(o)
 	case *device.Add:
 		return b.add(o)
 	case *device.SoftCap:
@@ -145,8 +153,13 @@ func (b *builder) shared(size int64) (*buffer, error) {
 // view returns the memory of a virtual buffer, and the offset and the stride
 // of the view in elements.
 func (b *builder) view(v device.View) (buf binding, offset, stride uint32) {
-	return b.slots[b.plan.slot[v.Buffer]].all(), uint32(v.Offset), uint32(b.program.Buffers[v.Buffer].Width)
+	in := &b.program.Buffers[v.Buffer]
+	return b.memory(v).all(), uint32(in.Offset + v.Offset), uint32(in.Width)
 }
+
+// memory returns what a view is in. Kernels bind what they write once, so those
+// that have a buffer of the same memory beside it do otherwise, or not at all.
+func (b *builder) memory(v device.View) *buffer { return b.slots[b.plan.slot[v.Buffer]] }
 
 // view4 is view in vectors of four elements.
 func (b *builder) view4(v device.View) (buf binding, offset, stride uint32) {
@@ -171,14 +184,23 @@ func (b *builder) matrix(w device.Weights) (*weights, error) {
 
 // vector returns the memory of a vector of this device.
 func (b *builder) vector(w device.Weights) (binding, error) {
-	own, err := b.weights(w)
+	own, err := b.vectorPart(w)
 	if err != nil {
 		return binding{}, err
 	}
-	if own.planes != nil {
-		return binding{}, fmt.Errorf("a matrix stands where a vector must: %w", device.ErrProgram)
+	if own.slice {
+		return binding{}, fmt.Errorf("a slice stands where a whole vector must: %w", device.ErrProgram)
 	}
 	return own.parts[0].buffer.all(), nil
+}
+
+// vectorPart returns a vector of this device, or a slice of one.
+func (b *builder) vectorPart(w device.Weights) (*weights, error) {
+	own, err := b.weights(w)
+	if err == nil && own.planes != nil {
+		return nil, fmt.Errorf("a matrix stands where a vector must: %w", device.ErrProgram)
+	}
+	return own, err
 }
 
 func (b *builder) weights(w device.Weights) (*weights, error) {

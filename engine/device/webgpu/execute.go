@@ -64,7 +64,7 @@ func (e *executable) Submit(s *device.Step) error {
 	results := d.idle
 	if e.results != nil {
 		results = e.results
-		if e.cache != nil {
+		if e.cache != nil && !e.program.Aside {
 			e.cache.choices = int(outputs)
 		}
 	}
@@ -124,7 +124,7 @@ func (e *executable) unpack(r *device.Result, outputs int) {
 // Read copies one row of an output buffer to the host.
 func (e *executable) Read(v device.View, row int, dst []float32) error {
 	p := e.program
-	if v.Buffer < 0 || int(v.Buffer) >= len(p.Buffers) || !p.Buffers[v.Buffer].Outputs || e.plan.slot[v.Buffer] < 0 ||
+	if v.Buffer < 0 || int(v.Buffer) >= len(p.Buffers) || !p.Buffers[v.Buffer].Outputs || e.plan.slot[v.Buffer] < 0 || p.Buffers[v.Buffer].Storage != nil ||
 		row < 0 || row >= p.Outputs || v.Offset < 0 || v.Width < 0 || v.Offset+v.Width > p.Buffers[v.Buffer].Width || len(dst) != v.Width {
 		return fmt.Errorf("webgpu: read %q: row %d of %+v into %d elements: %w", p.Name, row, v, len(dst), device.ErrStep)
 	}

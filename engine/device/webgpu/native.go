@@ -325,6 +325,11 @@ func (g *gpu) wait(r *readback, dst []uint32) error {
 
 // read copies a range of a buffer to the host.
 func (g *gpu) read(src rawBuffer, offset int64, to *readback, dst []uint32) error {
-	C.realm_read(deviceRef(g.device), queueRef(g.queue), bufferRef(src.b), C.uint64_t(offset), bufferRef(to.staging.b), C.size_t(len(dst)*4), to.state)
+	g.startRead(src, offset, to, int64(len(dst))*4)
 	return g.wait(to, dst)
+}
+
+// startRead starts to copy size bytes of a buffer, for wait.
+func (g *gpu) startRead(src rawBuffer, offset int64, to *readback, size int64) {
+	C.realm_read(deviceRef(g.device), queueRef(g.queue), bufferRef(src.b), C.uint64_t(offset), bufferRef(to.staging.b), C.size_t(size), to.state)
 }

@@ -22,9 +22,9 @@ func (b *builder) rope(o *device.Rope) error {
 	// A buffer that is written is bound once, whatever else is in it.
 	inputs, joined := []binding{query}, 0
 	switch {
-	case o.Key.Buffer == o.Query.Buffer && o.Value.Buffer == o.Query.Buffer:
+	case b.memory(o.Key) == b.memory(o.Query) && b.memory(o.Value) == b.memory(o.Query):
 		joined = 1
-	case o.Key.Buffer != o.Query.Buffer && o.Value.Buffer != o.Query.Buffer:
+	case b.memory(o.Key) != b.memory(o.Query) && b.memory(o.Value) != b.memory(o.Query):
 		inputs = append(inputs, key, value)
 	default:
 		return fmt.Errorf("the query shares a buffer with only one of key and value: %w", device.ErrUnsupported)
@@ -47,7 +47,7 @@ func (b *builder) rope(o *device.Rope) error {
 }
 
 func (b *builder) attention(o *device.Attention) error {
-	if o.Out.Buffer == o.Query.Buffer {
+	if b.memory(o.Out) == b.memory(o.Query) {
 		return fmt.Errorf("the result shares a buffer with the query: %w", device.ErrUnsupported)
 	}
 	c, l := b.e.cache, &b.e.layout

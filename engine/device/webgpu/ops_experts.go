@@ -68,11 +68,11 @@ func (b *builder) experts(o *device.Experts) error {
 // of them in a row read the same row of x.
 func (b *builder) expertProduct(w *weights, used int, y axis, x binding, xOffset, xStride, share uint32, out binding, outStride uint32, routes binding) error {
 	tile := b.device.tuning.Tiles[0]
-	constants := shaders.Constants{"Vectors": tile.Vectors, "Columns": 1, "Lanes": tile.Lanes, "Slices": b.device.tuning.Slices, "Bias": 0, "Experts": 1}
+	constants := shaders.Constants{"Vectors": tile.Vectors, "Columns": 1, "Lanes": tile.Lanes, "Slices": b.device.tuning.Slices, "Bias": 0, "Bounded": 0, "Experts": 1}
 	for _, p := range w.parts {
 		g := rowGrid(p.rows, tile, y, 1)
 		g.times = uint32(used)
-		params := append(w.params(4), uint32(vectorsOf(p.rows)), xOffset, xStride, 0, outStride, 0, uint32(w.columns/4),
+		params := append(w.params(4), uint32(vectorsOf(p.rows)), xOffset, xStride, 0, outStride, 0, uint32(w.columns/4), 0, 0,
 			uint32(p.expert), uint32(p.count), uint32(w.words(w.rows)/4), share)
 		if err := b.dispatch("matmul", w.format, constants, g, params, p.buffer.all(), x, out, routes); err != nil {
 			return err

@@ -25,7 +25,7 @@ func (b *builder) matMul(o *device.MatMul) error {
 	if err != nil {
 		return err
 	}
-	if o.X.Buffer == o.Out.Buffer {
+	if b.memory(o.X) == b.memory(o.Out) {
 		return fmt.Errorf("the product shares a buffer with its input: %w", device.ErrUnsupported)
 	}
 	rows, y := b.program.Rows, axisRows
@@ -33,22 +33,40 @@ func (b *builder) matMul(o *device.MatMul) error {
 		rows, y = b.program.Outputs, axisOutputs
 	}
 	tile, columns := b.device.tuning.tile(rows)
+	if w.first/4%tile.Vectors != 0 {
+		tile.Vectors = 1 // those of a thread must be in one tile of rows
+	}
 	x, xOffset, xStride := b.view4(o.X)
 	out, outOffset, outStride := b.view4(o.Out)
-	constants := shaders.Constants{"Vectors": tile.Vectors, "Columns": columns, "Lanes": tile.Lanes, "Slices": b.device.tuning.Slices, "Bias": 0, "Experts": 0}
+	constants := shaders.Constants{"Vectors": tile.Vectors, "Columns": columns, "Lanes": tile.Lanes, "Slices": b.device.tuning.Slices, "Bias": 0, "Bounded": 0, "Experts": 0}
 	var bias []binding
+	biasOffset := uint32(0)
 	if o.Bias != nil {
-		vector, err := b.vector(o.Bias)
+		vector, err := b.vectorPart(o.Bias)
 		if err != nil {
 			return err
 		}
 		constants["Bias"] = 1
-		bias = []binding{vector}
+		bias, biasOffset = []binding{vector.parts[0].buffer.all()}, uint32(vector.first/4)
+	}
+	count := stepRows
+	if y == axisOutputs {
+		count = stepOutputs
+	}
+	var step []binding
+	if columns > 1 && b.program.Buffers[o.Out.Buffer].Storage != nil {
+		constants["Bounded"] = 1
+		step = []binding{b.e.step.all()}
 	}
 	for _, p := range w.parts {
-		g := rowGrid(p.rows, tile, y, columns)
-		params := append(w.params(4), uint32(vectorsOf(p.rows)), xOffset, xStride, outOffset+uint32(p.first/4), outStride, uint32(p.first/4), uint32(w.columns/4))
-		bindings := append([]binding{p.buffer.all(), x, out}, bias...)
+		// The rows of the part that are of the matrix, which may be a slice.
+		first, last := max(p.first, w.first), min(p.first+p.rows, w.first+w.rows)
+		if first >= last {
+			continue
+		}
+		g, at := rowGrid(last-first, tile, y, columns), uint32(first-w.first)/4
+		params := append(w.params(4), uint32(vectorsOf(last-first)), xOffset, xStride, outOffset+at, outStride, biasOffset+at, uint32(w.columns/4), uint32(first-p.first)/4, uint32(count))
+		bindings := append(append([]binding{p.buffer.all(), x, out}, bias...), step...)
 		if err := b.dispatch("matmul", w.format, constants, g, params, bindings...); err != nil {
 			return err
 		}

@@ -24,6 +24,9 @@ func (b *builder) perElement(n uint32, out device.View) grid {
 // gatherWeights writes the rows of a table that indices in the step name.
 func (b *builder) gatherWeights(to device.View, from device.Weights, indices int, scale float32) error {
 	table, err := b.matrix(from)
+	if err == nil && table.slice {
+		err = fmt.Errorf("a slice stands where a whole matrix must: %w", device.ErrProgram)
+	}
 	if err != nil {
 		return err
 	}
@@ -59,14 +62,14 @@ func (b *builder) norm(o norm) error {
 	out, outOffset, outStride := b.view4(o.out)
 	constants := shaders.Constants{"InPlace": 1, "Residual": 0, "Bias": 0, "Centered": int(flag(o.centered))}
 	bindings := []binding{x, weight}
-	if o.out.Buffer != o.x.Buffer {
+	if b.memory(o.out) != b.memory(o.x) {
 		constants["InPlace"] = 0
 		bindings = append(bindings, out)
 	}
 	width := o.x.Width / o.groups
 	params := []uint32{uint32(width / 4), uint32(o.groups), xOffset, xStride, outOffset, outStride, 0, 0, bits(float32(width)), bits(o.epsilon)}
 	if o.residual != nil {
-		if o.residual.Buffer == o.x.Buffer || o.residual.Buffer == o.out.Buffer {
+		if r := b.memory(*o.residual); r == b.memory(o.x) || r == b.memory(o.out) {
 			return fmt.Errorf("the residual shares a buffer with what is written: %w", device.ErrUnsupported)
 		}
 		residual, offset, stride := b.view4(*o.residual)
@@ -98,7 +101,7 @@ func (b *builder) softCap(o *device.SoftCap) error {
 func (b *builder) glu(o *device.GLU) error {
 	out, outOffset, outStride := b.view4(o.Out)
 	gate, gateOffset, gateStride := b.view4(o.Gate)
-	if o.Gate.Buffer == o.Out.Buffer || o.Up != nil && o.Up.Buffer == o.Out.Buffer {
+	if to := b.memory(o.Out); b.memory(o.Gate) == to || o.Up != nil && b.memory(*o.Up) == to {
 		return fmt.Errorf("the result shares a buffer with what is read: %w", device.ErrUnsupported)
 	}
 	width := uint32(o.Out.Width / 4)
@@ -121,11 +124,11 @@ func (b *builder) add(o *device.Add) error {
 	width := uint32(o.Out.Width / 4)
 	constants := shaders.Constants{"XInOut": 1, "YInOut": 1}
 	bindings := []binding{out}
-	if o.X.Buffer != o.Out.Buffer {
+	if b.memory(o.X) != b.memory(o.Out) {
 		constants["XInOut"] = 0
 		bindings = append(bindings, xBuffer)
 	}
-	if o.Y.Buffer != o.Out.Buffer {
+	if b.memory(o.Y) != b.memory(o.Out) {
 		constants["YInOut"] = 0
 		bindings = append(bindings, yBuffer)
 	}
@@ -133,7 +136,34 @@ func (b *builder) add(o *device.Add) error {
 		[]uint32{width, xOffset, xStride, yOffset, yStride, outOffset, outStride}, bindings...)
 }
 
+func (b *builder) softmax(o *device.Softmax) error {
+	x, xOffset, xStride := b.view(o.X)
+	out, outOffset, outStride := b.view(o.Out)
+	scale := o.Scale
+	if scale == 0 {
+		scale = 1
+	}
+	constants := shaders.Constants{"InPlace": 1, "Causal": int(flag(o.Causal))}
+	bindings := []binding{x}
+	if b.memory(o.X) != b.memory(o.Out) {
+		constants["InPlace"] = 0
+		bindings = append(bindings, out)
+	}
+	if o.Causal {
+		bindings = append(bindings, b.e.step.all())
+	}
+	g := grid{x: 1, y: axisRows, tile: 1}
+	if b.isOutput(o.X) {
+		g.y = axisOutputs
+	}
+	return b.dispatch("softmax", nil, constants, g,
+		[]uint32{uint32(o.X.Width), xOffset, xStride, outOffset, outStride, uint32(b.e.layout.positions), bits(scale)}, bindings...)
+}
+
 func (b *builder) gather(o *device.Gather) error {
+	if b.memory(o.X) == b.memory(o.Out) {
+		return fmt.Errorf("the result shares a buffer with what is read: %w", device.ErrUnsupported)
+	}
 	x, xOffset, xStride := b.view4(o.X)
 	out, outOffset, outStride := b.view4(o.Out)
 	width := uint32(o.Out.Width / 4)

@@ -31,6 +31,9 @@ func planBuffers(p *device.Program, rows, outputs int) plan {
 	for i, op := range p.Ops {
 		reads, writes := op.Views()
 		for _, v := range append(reads, writes...) {
+			if p.Buffers[v.Buffer].Storage != nil {
+				continue // it has a place
+			}
 			if first[v.Buffer] < 0 {
 				first[v.Buffer] = i
 			}

@@ -36,6 +36,8 @@ type weights struct {
 	planes        []int // where each plane of a tile starts, in words; nil in a vector
 	tile          int   // words of a tile
 	parts         []part
+	slice         bool // of the rows from first on of another matrix, which owns the parts
+	first         int
 	once          sync.Once
 }
 
@@ -52,6 +54,9 @@ func (w *weights) Experts() int               { return w.experts }
 func (w *weights) Format() *quant.Format      { return w.format }
 
 func (w *weights) Bytes() int64 {
+	if w.slice {
+		return 0
+	}
 	var n int64
 	for _, p := range w.parts {
 		n += p.buffer.size
@@ -60,6 +65,9 @@ func (w *weights) Bytes() int64 {
 }
 
 func (w *weights) Release() {
+	if w.slice {
+		return
+	}
 	w.once.Do(func() {
 		for _, p := range w.parts {
 			p.buffer.release()
