@@ -19,7 +19,8 @@ type Pool struct {
 
 	mu      sync.Mutex
 	holders []int32 // [pages] how many tables hold each
-	free    []int32 // pages that no table holds; the next to be taken is last
+	free    []int32 // pages that no table holds and the index has not; the next to be taken is last
+	index   index
 }
 
 // NewPool returns a pool of pages, numbered from 0, of pageTokens tokens each.
@@ -33,30 +34,64 @@ func NewPool(pages, pageTokens int, copier Copier) *Pool {
 	for i := range p.free {
 		p.free[i] = int32(pages - 1 - i)
 	}
+	p.index.init(pages)
 	return p
 }
 
 // Total returns the number of pages.
 func (p *Pool) Total() int { return len(p.holders) }
 
-// Free returns how many pages no table holds.
+// Free returns how many pages no table holds. Those that the index keeps are
+// among them: they are there to be taken.
 func (p *Pool) Free() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.free)
+	return p.available()
+}
+
+// Stats returns what the index has done so far.
+func (p *Pool) Stats() IndexStats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.index.stats
+	s.Pages = len(p.index.pages)
+	return s
 }
 
 // PageTokens returns the number of tokens of a page.
 func (p *Pool) PageTokens() int { return p.pageTokens }
 
+// Forget empties the index: keys and values are no longer what they were.
+func (p *Pool) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		page, ok := p.index.evict()
+		if !ok {
+			break
+		}
+		p.free = append(p.free, page)
+	}
+	p.index.clear()
+}
+
 // pagesOf returns how many pages hold n tokens.
 func (p *Pool) pagesOf(n int) int { return (n + p.pageTokens - 1) / p.pageTokens }
 
-// take moves the next free page to a holder. The caller holds p.mu and has
+// available returns how many pages can be taken. The caller holds p.mu.
+func (p *Pool) available() int { return len(p.free) + p.index.idle }
+
+// take moves a free page to a holder: one that the index does not have, or the
+// one of the index that was used the longest ago. The caller holds p.mu and has
 // seen that there is one.
 func (p *Pool) take() int32 {
-	page := p.free[len(p.free)-1]
-	p.free = p.free[:len(p.free)-1]
+	var page int32
+	if n := len(p.free); n > 0 {
+		page = p.free[n-1]
+		p.free = p.free[:n-1]
+	} else {
+		page, _ = p.index.evict()
+	}
 	p.holders[page] = 1
 	return page
 }
@@ -64,7 +99,12 @@ func (p *Pool) take() int32 {
 // drop lets go of a page. The caller holds p.mu.
 func (p *Pool) drop(page int32) {
 	p.holders[page]--
-	if p.holders[page] == 0 {
-		p.free = append(p.free, page)
+	if p.holders[page] > 0 {
+		return
 	}
+	if p.index.has(page) {
+		p.index.rest(page)
+		return
+	}
+	p.free = append(p.free, page)
 }

@@ -44,11 +44,12 @@ func (t *Table) Write(from, to int) error {
 			need++
 		}
 	}
-	if need > len(p.free) {
-		return &PagesError{Need: need, Free: len(p.free), Total: len(p.holders)}
+	if free := p.available(); need > free {
+		return &PagesError{Need: need, Free: free, Total: len(p.holders)}
 	}
 	for i, page := range held {
 		if p.holders[page] == 1 {
+			p.index.remove(page)
 			continue
 		}
 		own := p.take()
@@ -91,6 +92,24 @@ func (t *Table) Fork() *Table {
 		t.pool.holders[page]++
 	}
 	return &Table{pool: t.pool, pages: slices.Clone(t.pages)}
+}
+
+// Missing returns how many pages Write would have to take.
+func (t *Table) Missing(from, to int) int {
+	if from >= to {
+		return 0
+	}
+	p := t.pool
+	first, last := from/p.pageTokens, p.pagesOf(to)
+	need := max(0, last-len(t.pages))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := first; i < min(last, len(t.pages)); i++ {
+		if p.holders[t.pages[i]] > 1 {
+			need++
+		}
+	}
+	return need
 }
 
 // Release drops all pages: the table is empty again.

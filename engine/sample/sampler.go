@@ -51,6 +51,9 @@ func New(spec Spec, vocab int, scratch *Scratch) (*Sampler, error) {
 	return s, nil
 }
 
+// Spec returns what the sampler was made with. Its maps are the sampler's own.
+func (s *Sampler) Spec() Spec { return s.spec }
+
 // Accept appends tokens, of the prompt or of the output, to what penalties
 // count. On an error, which wraps ErrToken, it has accepted none.
 func (s *Sampler) Accept(tokens ...int32) error {

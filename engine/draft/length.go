@@ -1,0 +1,86 @@
+package draft
+
+import "math"
+
+// Length decides how many tokens of a text are drafted at a time.
+type Length struct {
+	most  int
+	fixed bool
+	// Moving counts of drafted tokens that were judged: one that follows a wrong
+	// one is not.
+	right, judged float64
+	pause         int // tokens to be written before drafting is tried again
+}
+
+const (
+	// prior is the acceptance that a text begins with, and priorWeight the judged
+	// tokens that it counts for.
+	prior       = 0.7
+	priorWeight = 4
+	// memory is how many judged tokens are remembered.
+	memory = 64
+	// retry is after how many tokens drafting is tried again where it did not pay.
+	retry = 32
+)
+
+// NewLength returns the length of a text of which nothing is known yet.
+func NewLength(o Options) Length {
+	most := o.Tokens
+	if most == 0 {
+		most = DefaultTokens
+	}
+	return Length{most: most, fixed: o.Fixed, right: prior * priorWeight, judged: priorWeight}
+}
+
+// Most returns the most tokens of a draft.
+func (l *Length) Most() int { return l.most }
+
+// Acceptance estimates the probability that a drafted token is right.
+func (l *Length) Acceptance() float64 { return l.right / l.judged }
+
+// Observe takes note that so many drafted tokens were right, of those proposed.
+func (l *Length) Observe(accepted, proposed int) {
+	judged := min(accepted+1, proposed)
+	if judged == 0 {
+		return
+	}
+	l.right += float64(accepted)
+	l.judged += float64(judged)
+	if over := l.judged / memory; over > 1 {
+		l.right /= over
+		l.judged /= over
+	}
+}
+
+// Next returns how many tokens are worth drafting now, 0 for none: as many as give
+// the most tokens a second, where a step takes base seconds without drafts and row
+// more for each of them, and each takes draft seconds to be made. Of k drafts that
+// are right with probability a, (1-a^(k+1))/(1-a) tokens are expected.
+func (l *Length) Next(base, row, draft float64) int {
+	switch {
+	case l.fixed || base <= 0:
+		return l.most
+	case l.pause > 0:
+		return 0
+	}
+	a := min(l.Acceptance(), 0.999)
+	best, length := 1/base, 0
+	for k := 1; k <= l.most; k++ {
+		tokens := (1 - math.Pow(a, float64(k+1))) / (1 - a)
+		if rate := tokens / (base + float64(k)*(row+draft)); rate > best {
+			best, length = rate, k
+		}
+	}
+	if length == 0 {
+		// Something may have changed by then: it is tried with little to lose.
+		l.pause = retry
+		l.right, l.judged = l.right/2+prior, l.judged/2+1
+	}
+	return length
+}
+
+// Wrote takes note of tokens that were written, which end a pause.
+func (l *Length) Wrote(tokens int) { l.pause = max(0, l.pause-tokens) }
+
+// Paused reports whether nothing is to be drafted for now.
+func (l *Length) Paused() bool { return l.pause > 0 }
