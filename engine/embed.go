@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 
@@ -50,8 +51,8 @@ func (m *Model) embed(ctx context.Context, tokens []int32, o EmbedOptions) ([][]
 	switch n := len(tokens); {
 	case n == 0:
 		return nil, ErrEmpty
-	case config.Bidirectional && n > m.chunk:
-		return nil, &ContextError{Need: n, Limit: m.chunk}
+	case config.Bidirectional && n > m.core.Chunk():
+		return nil, &ContextError{Need: n, Limit: m.core.Chunk()}
 	}
 	s, err := m.NewSequence()
 	if err != nil {
@@ -77,15 +78,19 @@ func (m *Model) embed(ctx context.Context, tokens []int32, o EmbedOptions) ([][]
 // hiddenStates reads the tokens and returns their states [n][EmbeddingLength]. That
 // all are made costs little: there is no product with a vocabulary.
 func (s *Sequence) hiddenStates(ctx context.Context) ([][]float32, error) {
-	width, n := s.model.model.Config().EmbeddingLength, len(s.tokens)
-	rows := make([]float32, n*width)
-	for s.read < n {
-		from, to := s.read, min(n, s.read+s.model.chunk)
-		if err := s.readRows(ctx, to, states, rows[from*width:to*width]); err != nil {
+	run := s.model.engine.Start(ctx, Request{Sequence: s, Hidden: true, Each: true})[0]
+	defer run.Cancel()
+	var rows [][]float32
+	for {
+		o, err := run.Next(ctx)
+		if err == io.EOF {
+			return rows, nil
+		}
+		if err != nil {
 			return nil, err
 		}
+		rows = append(rows, slices.Clone(o.Hidden))
 	}
-	return slices.Collect(slices.Chunk(rows, width)), nil
 }
 
 // pool makes the embeddings of a text of its states.

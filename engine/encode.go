@@ -21,10 +21,15 @@ func (m *Model) Encode(text string, special bool) []int32 {
 // where the model answers. Errors: ErrTemplate, and those of
 // [chat.Template.Render].
 func (m *Model) EncodeChat(messages []chat.Message) ([]int32, error) {
+	return m.EncodeRequest(chat.Request{Messages: messages, AddGenerationPrompt: true})
+}
+
+// EncodeRequest is EncodeChat with tools, and with all else that a template takes.
+func (m *Model) EncodeRequest(r chat.Request) ([]int32, error) {
 	if m.template == nil {
 		return nil, fmt.Errorf("engine: encode chat: %w", ErrTemplate)
 	}
-	text, err := m.template.Render(chat.Request{Messages: messages, AddGenerationPrompt: true})
+	text, err := m.template.Render(r)
 	if err != nil {
 		return nil, fmt.Errorf("engine: encode chat: %w", err)
 	}

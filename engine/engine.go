@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
 
+	"github.com/realm-webgpu/realm/engine/batch"
 	"github.com/realm-webgpu/realm/engine/device"
 )
 
@@ -23,6 +25,9 @@ type Options struct {
 	// CacheDir is the folder for what is remembered from one time to the next:
 	// what Tune measured. "": the folder realm in the user's caches; NoCache: none.
 	CacheDir string
+	// QueueLimit bounds the runs of all tenants that wait for the device; one more is
+	// refused with ErrQueueFull. 0: 4096.
+	QueueLimit int
 	// Notice, unless nil, is told of each fallback as it happens: one line that
 	// says what was lost and why. Notices has them too.
 	Notice func(line string)
@@ -30,9 +35,9 @@ type Options struct {
 
 // Engine is an open device and the models on it.
 type Engine struct {
-	device device.Device
-	runner *runner
-	notice func(string)
+	device    device.Device
+	scheduler *batch.Scheduler
+	notice    func(string)
 
 	mu      sync.Mutex
 	closed  bool
@@ -44,14 +49,15 @@ type Engine struct {
 // choices; ErrOption; device.ErrNotFound for an adapter that is not there; and
 // what the driver says.
 func Open(o Options) (*Engine, error) {
-	if o.Memory < 0 || o.Threads < 0 {
-		return nil, fmt.Errorf("engine: open: Memory %d, Threads %d: %w", o.Memory, o.Threads, ErrOption)
+	if o.Memory < 0 || o.Threads < 0 || o.QueueLimit < 0 {
+		return nil, fmt.Errorf("engine: open: Memory %d, Threads %d, QueueLimit %d: %w", o.Memory, o.Threads, o.QueueLimit, ErrOption)
 	}
-	e := &Engine{runner: newRunner(), notice: o.Notice}
+	e := &Engine{notice: o.Notice}
 	var err error
 	if e.device, err = e.open(o); err != nil {
 		return nil, fmt.Errorf("engine: open: %w", err)
 	}
+	e.scheduler = batch.New(e.device, batch.Options{QueueLimit: o.QueueLimit})
 	return e, nil
 }
 
@@ -100,9 +106,15 @@ func (e *Engine) Close() error {
 	for _, m := range slices.Backward(models) {
 		errs = append(errs, m.Close())
 	}
-	e.runner.enterAlways()
-	defer e.runner.leave()
+	e.scheduler.Close()
 	return errors.Join(append(errs, e.device.Close())...)
+}
+
+// exclusive calls f while no step of a model is in flight: f may submit steps of
+// its own programs, and waits for them. Errors: those of f, ErrClosed, what ended
+// the device, and ctx.Err() where f was not called.
+func (e *Engine) exclusive(ctx context.Context, f func() error) error {
+	return e.scheduler.Exclusive(ctx, f)
 }
 
 // adopt adds a model to those that Close closes.

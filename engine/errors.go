@@ -2,8 +2,8 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 
+	"github.com/realm-webgpu/realm/engine/batch"
 	"github.com/realm-webgpu/realm/engine/chat"
 )
 
@@ -13,34 +13,36 @@ import (
 // (sample.ErrSpec, ...) and of cache pages (kv.ErrPages) come through.
 var (
 	// ErrContext marks tokens past the context; see [ContextError].
-	ErrContext = errors.New("context is full")
+	ErrContext = batch.ErrContext
 	// ErrToken marks an id outside the vocabulary.
-	ErrToken = errors.New("token outside the vocabulary")
+	ErrToken = batch.ErrToken
 	// ErrEmpty marks a sequence with no token to go on from.
-	ErrEmpty = errors.New("sequence is empty")
+	ErrEmpty = batch.ErrEmpty
 	// ErrEncoder marks a model that has embeddings, and no next token.
-	ErrEncoder = errors.New("the model is an encoder: it makes embeddings and no text")
-	// ErrBusy marks a sequence that is in use: by another goroutine, or by the
-	// Generate loop that the call is made from.
-	ErrBusy = errors.New("sequence is in use")
+	ErrEncoder = batch.ErrEncoder
+	// ErrBusy marks a sequence that is in use: by a Run, by another goroutine, or by
+	// the Generate loop that the call is made from.
+	ErrBusy = batch.ErrBusy
 	// ErrClosed marks an engine, a model or a sequence that was closed.
-	ErrClosed = errors.New("closed")
+	ErrClosed = batch.ErrClosed
+	// ErrQueueFull marks a run that was refused; see [QueueError].
+	ErrQueueFull = batch.ErrQueueFull
+	// ErrCancelled is the error of a run that was cancelled.
+	ErrCancelled = batch.ErrCancelled
+	// ErrVocabulary marks a draft model of another vocabulary.
+	ErrVocabulary = batch.ErrVocabulary
 	// ErrDevice marks the name of a device that there is none of.
 	ErrDevice = errors.New("unknown device")
 	// ErrTemplate marks a model without a chat template.
 	ErrTemplate = chat.ErrNoTemplate
 	// ErrOption marks an option outside its limits.
-	ErrOption = errors.New("option outside its limits")
+	ErrOption = batch.ErrOption
 )
 
 // ContextError says how many tokens a sequence would have had, and how many it
 // may have. It is an ErrContext.
-type ContextError struct {
-	Need, Limit int // tokens
-}
+type ContextError = batch.ContextError
 
-func (e *ContextError) Error() string {
-	return fmt.Sprintf("engine: %d tokens, the context has room for %d: %v", e.Need, e.Limit, ErrContext)
-}
-
-func (e *ContextError) Unwrap() error { return ErrContext }
+// QueueError says which queue was full, and how many runs it takes. It is an
+// ErrQueueFull.
+type QueueError = batch.QueueError

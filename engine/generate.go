@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"io"
 	"iter"
 
 	"github.com/realm-webgpu/realm/engine/sample"
@@ -28,6 +29,8 @@ type GenerateOptions struct {
 	IgnoreEOS bool
 	// Logprobs is how many of the most probable tokens Token.Top has: 0 to 64.
 	Logprobs int
+	// Draft makes the engine draft tokens ahead. The text is the same as without.
+	Draft DraftOptions
 }
 
 // Token is a token that was chosen.
@@ -45,17 +48,6 @@ type Token struct {
 	Top []sample.Logprob
 }
 
-// FinishReason says why a text ended.
-type FinishReason string
-
-// The reasons. The zero value is that of a text that has not ended: one whose
-// loop was left early, or ended with an error.
-const (
-	FinishStop    FinishReason = "stop"    // an end-of-generation token or a stop string
-	FinishLength  FinishReason = "length"  // MaxTokens
-	FinishContext FinishReason = "context" // the context is full
-)
-
 // Generate reads what was appended and writes on, a token at a time, the
 // end-of-generation token among them. Leaving the loop early, an error or a
 // cancelled ctx leave the sequence with the tokens that the loop was given,
@@ -64,11 +56,11 @@ const (
 // kv.ErrPages, those of package sample and of the device, and ctx.Err().
 func (s *Sequence) Generate(ctx context.Context, o GenerateOptions) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
-		if err := s.acquire(); err != nil {
+		if err := s.core.Hold(); err != nil {
 			yield(Token{}, err)
 			return
 		}
-		defer s.release()
+		defer s.core.Release()
 		if err := s.generate(ctx, &o, yield); err != nil {
 			yield(Token{}, fmt.Errorf("engine: generate: %w", err))
 		}
@@ -77,18 +69,23 @@ func (s *Sequence) Generate(ctx context.Context, o GenerateOptions) iter.Seq2[To
 
 // generate is Generate, where the error is still to be told.
 func (s *Sequence) generate(ctx context.Context, o *GenerateOptions, yield func(Token, error) bool) error {
-	s.reason, s.stats = "", Stats{}
-	w, err := s.newWriter(o)
+	s.reason, s.stats, s.writing = "", Stats{}, nil
+	w, err := s.newWriter(ctx, o)
 	if err != nil {
 		return err
 	}
-	f, err := s.prefill(ctx, w.chooser)
-	for err == nil {
-		var t Token
-		if t, f, err = w.next(ctx, f); err != nil || !yield(t, nil) || s.reason != "" {
-			break
+	// What the run has beyond what the loop was given is no part of the text.
+	defer w.end()
+	for {
+		t, err := w.next(ctx)
+		if err == io.EOF {
+			return nil
 		}
-		err = w.failed
+		if err != nil {
+			return err
+		}
+		if !yield(t, nil) || s.reason != "" {
+			return nil
+		}
 	}
-	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -262,17 +263,29 @@ func TestContextIsFull(t *testing.T) {
 func TestCancelInPrefill(t *testing.T) {
 	eachDevice(t, func(t *testing.T, e *engine.Engine) {
 		m := load(t, e, engine.LoadOptions{StepTokens: 4})
-		s := ask(t, m, question)
+		s := ask(t, m, strings.Repeat(question, 15))
 		prompt := s.Tokens()
-		text, _, err := collect(s.Generate(&countdown{t.Context(), 2}, engine.GenerateOptions{}))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			for s.Cached() < 8 {
+				runtime.Gosched()
+			}
+			cancel()
+		}()
+		text, _, err := collect(s.Generate(ctx, engine.GenerateOptions{}))
 		if !errors.Is(err, context.Canceled) || text != "" || s.FinishReason() != "" || !slices.Equal(s.Tokens(), prompt) {
 			t.Fatalf("%q, %q, %d of %d tokens, error %v", text, s.FinishReason(), s.Len(), len(prompt), err)
 		}
-		if text := write(t, s, engine.GenerateOptions{}); text != answer {
-			t.Errorf("going on: %q", text)
+		if cached := s.Cached(); cached < 8 || cached >= len(prompt) {
+			t.Errorf("%d of %d tokens were read", cached, len(prompt))
 		}
-		if cached := s.Stats().CachedTokens; cached != 8 {
-			t.Errorf("%d tokens were read before, in two steps of 4", cached)
+		want := write(t, ask(t, m, strings.Repeat(question, 15)), engine.GenerateOptions{MaxTokens: 20})
+		if text := write(t, s, engine.GenerateOptions{MaxTokens: 20}); text != want {
+			t.Errorf("going on: %q, want %q", text, want)
+		}
+		if cached := s.Stats().CachedTokens; cached < 8 {
+			t.Errorf("%d tokens were read before", cached)
 		}
 	})
 }

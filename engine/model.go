@@ -3,13 +3,14 @@ package engine
 import (
 	"context"
 	"fmt"
+	"sync"
 
+	"github.com/realm-webgpu/realm/engine/batch"
 	"github.com/realm-webgpu/realm/engine/chat"
 	"github.com/realm-webgpu/realm/engine/device"
 	"github.com/realm-webgpu/realm/engine/gguf"
 	"github.com/realm-webgpu/realm/engine/kv"
 	"github.com/realm-webgpu/realm/engine/model"
-	"github.com/realm-webgpu/realm/engine/sample"
 	"github.com/realm-webgpu/realm/engine/token"
 )
 
@@ -21,8 +22,8 @@ type LoadOptions struct {
 	// CacheTokens is how many tokens the sequences of the model can hold
 	// together, forks counting what they do not share. 0: Context.
 	CacheTokens int
-	// StepTokens is the most tokens that a step reads. Smaller ones let other
-	// sequences, and the end of a ctx, in sooner. 0: what the device takes.
+	// StepTokens is the most tokens that a step reads. The scheduler takes fewer
+	// where others wait. 0: what the device takes.
 	StepTokens int
 	// CacheType is how keys and values are kept.
 	CacheType device.CacheType
@@ -43,16 +44,11 @@ type Model struct {
 	vocab     int // logits of a row
 	tokenizer *token.Tokenizer
 	template  *chat.Template // nil: none
-	chunk     int            // the most tokens of a step
+	ends      []int32        // end-of-generation tokens
 	pool      *kv.Pool
-
-	// Guarded by the runner's turn:
-	cache    device.Cache
-	programs map[programKey]*executable
-	step     step
-	scratch  sample.Scratch
-	row      []float32 // [vocab] a row that the host finishes
-	closed   bool
+	cache     device.Cache
+	core      *batch.Model
+	released  sync.Once
 }
 
 // Load puts the model of a file on the device. The file stays the caller's and
@@ -60,7 +56,7 @@ type Model struct {
 // ErrOption, device.ErrMemory when it does not fit, ctx.Err(), and what
 // packages model, token and chat say of the file.
 func (e *Engine) Load(ctx context.Context, f *gguf.File, o LoadOptions) (*Model, error) {
-	m := &Model{engine: e, programs: map[programKey]*executable{}}
+	m := &Model{engine: e}
 	err := m.load(ctx, f, o)
 	if err == nil {
 		err = e.adopt(m)
@@ -95,22 +91,13 @@ func (m *Model) load(ctx context.Context, f *gguf.File, o LoadOptions) error {
 	if m.model, err = model.Load(ctx, f, d, model.Options{Context: o.Context, Progress: o.Progress}); err != nil {
 		return err
 	}
-	m.chunk = min(d.Info().MaxRows, m.context)
-	if o.StepTokens > 0 {
-		m.chunk = min(m.chunk, o.StepTokens)
-	}
-	m.step = newStep(m.chunk)
 	m.vocab = m.model.Config().VocabularySize
-	// The first token should not wait for its program.
-	if err := m.engine.runner.enter(ctx); err != nil {
-		return err
+	for id := range int32(m.vocab) {
+		if m.tokenizer.IsEndOfGeneration(id) {
+			m.ends = append(m.ends, id)
+		}
 	}
-	defer m.engine.runner.leave()
-	first := best
-	if m.encoder() {
-		first = states
-	}
-	_, err = m.program(programKey{rows: 1, outputs: 1, choice: first})
+	m.core, err = m.engine.scheduler.NewModel(m.model, m.cache, m.pool, batch.ModelOptions{Context: m.context, StepTokens: o.StepTokens})
 	return err
 }
 
@@ -154,43 +141,27 @@ const maxCacheTokens = 1 << 28
 // ErrClosed afterwards.
 func (m *Model) Close() error {
 	m.engine.forget(m)
-	m.engine.runner.enterAlways()
-	defer m.engine.runner.leave()
-	m.engine.runner.settle()
 	m.release()
 	return nil
 }
 
 // release frees whatever there is.
 func (m *Model) release() {
-	if m.closed {
-		return
-	}
-	m.closed = true
-	for _, x := range m.programs {
-		x.Release()
-	}
-	if m.cache != nil {
-		m.cache.Release()
-	}
-	if m.model != nil {
-		m.model.Release()
-	}
+	m.released.Do(func() {
+		if m.core != nil {
+			m.core.Close()
+		}
+		if m.cache != nil {
+			m.cache.Release()
+		}
+		if m.model != nil {
+			m.model.Release()
+		}
+	})
 }
 
-// enter waits for the runner's turn on a model that is open.
-func (m *Model) enter(ctx context.Context) error {
-	if err := m.engine.runner.enter(ctx); err != nil {
-		return err
-	}
-	if m.closed {
-		m.leave()
-		return fmt.Errorf("engine: model: %w", ErrClosed)
-	}
-	return nil
-}
-
-func (m *Model) leave() { m.engine.runner.leave() }
+// pagesOf returns the cache pages of so many tokens.
+func pagesOf(tokens int) int { return (tokens + device.PageTokens - 1) / device.PageTokens }
 
 // Config returns the shape of the model.
 func (m *Model) Config() model.Config { return *m.model.Config() }

@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"iter"
 	"os"
@@ -97,19 +96,6 @@ func write(t testing.TB, s *engine.Sequence, o engine.GenerateOptions) string {
 		t.Fatal(err)
 	}
 	return text
-}
-
-// countdown is a context that is cancelled after so many looks at it.
-type countdown struct {
-	context.Context
-	left int
-}
-
-func (c *countdown) Err() error {
-	if c.left--; c.left < 0 {
-		return context.Canceled
-	}
-	return nil
 }
 
 var (

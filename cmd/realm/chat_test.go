@@ -70,7 +70,7 @@ func TestChatPrefix(t *testing.T) {
 	f := newFolder(t)
 	o := f.good(question+"\nWhere is Oslo?\n/reset\n"+question+"\n", "chat", "--device", "cpu", "-v", "--system", "Be brief.")
 	lines := strings.Split(strings.TrimSpace(o.stderr), "\n")
-	want := []string{"prompt of 34 tokens, 0 of them read before", "prompt of 59 tokens, 43 of them", "prompt of 34 tokens, 33 of them"}
+	want := []string{"prompt of 34 tokens, 0 of them read before", "prompt of 59 tokens, 42 of them", "prompt of 34 tokens, 33 of them"}
 	if len(lines) != len(want) {
 		t.Fatalf("said %q", o.stderr)
 	}
