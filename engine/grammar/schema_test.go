@@ -134,7 +134,7 @@ func TestSchemaErrors(t *testing.T) {
 		{`{"type":"string","pattern":"("}`, grammar.ErrSyntax, "pattern"},
 		{`{"type":"string","maxLength":100000000}`, grammar.ErrLimit, "maxLength"},
 		{`{"oneOf":[{"type":"integer"},{"type":"number"}]}`, grammar.ErrUnsupported, "same value"},
-		{`{"allOf":[{"type":"integer"},{"minimum":2}]}`, grammar.ErrUnsupported, "minimum"},
+		{`{"allOf":[{"type":"integer"},{"minimum":2}]}`, grammar.ErrUnsupported, "allOf"},
 		{`{"anyOf":[{"type":"integer"}],"minimum":2}`, grammar.ErrUnsupported, "minimum"},
 		{`{"$ref":"#/$defs/x"}`, grammar.ErrSyntax, "is not there"},
 		{`{"$ref":"http://x/y"}`, grammar.ErrUnsupported, "http://x/y"},

@@ -46,12 +46,12 @@ func NewVocabulary(t *token.Tokenizer) *Vocabulary {
 }
 
 // NewVocabularyOf makes the trie of tokens by their bytes, "" for those that are no
-// text; ends are the ids of those that end one.
+// text; ends are the ids of those that end one, whatever their bytes.
 func NewVocabularyOf(pieces []string, ends []int32) *Vocabulary {
 	v := &Vocabulary{size: len(pieces), pieces: pieces, ends: ends}
 	order := make([]int32, 0, len(pieces))
 	for i, p := range pieces {
-		if p != "" {
+		if p != "" && !slices.Contains(ends, int32(i)) {
 			order = append(order, int32(i))
 		}
 	}
