@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/realm-webgpu/realm/engine/batch"
 	"github.com/realm-webgpu/realm/engine/chat"
@@ -39,6 +40,7 @@ type LoadOptions struct {
 // its vocabulary and chat template.
 type Model struct {
 	engine    *Engine
+	id        uint64 // of all models of the process
 	model     *model.Model
 	context   int // tokens
 	vocab     int // logits of a row
@@ -51,12 +53,14 @@ type Model struct {
 	released  sync.Once
 }
 
+var modelIDs atomic.Uint64
+
 // Load puts the model of a file on the device. The file stays the caller's and
 // must stay open until the model is closed. An error leaves nothing behind:
 // ErrOption, device.ErrMemory when it does not fit, ctx.Err(), and what
 // packages model, token and chat say of the file.
 func (e *Engine) Load(ctx context.Context, f *gguf.File, o LoadOptions) (*Model, error) {
-	m := &Model{engine: e}
+	m := &Model{engine: e, id: modelIDs.Add(1)}
 	err := m.load(ctx, f, o)
 	if err == nil {
 		err = e.adopt(m)

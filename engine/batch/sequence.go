@@ -216,6 +216,19 @@ func (q *Sequence) Fork() (*Sequence, error) {
 	return f, nil
 }
 
+// ForkTable returns a table of the pages of the tokens that were read, and how many
+// those are. The caller releases it. Errors: ErrBusy, ErrClosed.
+func (q *Sequence) ForkTable() (table *kv.Table, read int, err error) {
+	q.lock()
+	defer q.unlock()
+	if err := q.free(); err != nil {
+		return nil, 0, err
+	}
+	table, read = q.table.Fork(), min(q.read, len(q.tokens))
+	table.Truncate(read)
+	return table, read, nil
+}
+
 // Close gives the cache pages back and ends what runs on the sequence; at the end
 // of the loop that holds it where it is called inside of one.
 func (q *Sequence) Close() {

@@ -58,10 +58,38 @@ func (p *Program) storages(s *Step) error {
 		rows := len(s.Tokens)
 		if b.Outputs {
 			rows = len(s.Outputs)
+		} else if p.gathered(BufferID(i)) {
+			rows = 1
 		}
 		if !b.fits(rows) {
 			return p.misfit("Buffers[%d]: %d rows of %d elements from %d on, but the storage has %d", i, rows, b.Width, b.Offset, b.Storage.Bytes()/4)
 		}
 	}
 	return nil
+}
+
+// gathered reports whether Gathers are all that use a buffer: its rows are then not
+// those of a step.
+func (p *Program) gathered(id BufferID) bool {
+	found := false
+	for _, op := range p.Ops {
+		if o, ok := op.(*Gather); ok {
+			found = found || o.X.Buffer == id
+		}
+	}
+	if !found {
+		return false
+	}
+	for _, op := range p.Ops {
+		if _, ok := op.(*Gather); ok {
+			continue
+		}
+		reads, writes := op.Views()
+		for _, v := range append(reads, writes...) {
+			if v.Buffer == id {
+				return false
+			}
+		}
+	}
+	return true
 }
