@@ -52,6 +52,13 @@ func (s *Sequence) Cached() int { return s.core.Cached() }
 // others among them.
 func (s *Sequence) Pages() int { return s.core.Pages() }
 
+// NoPrefix keeps the sequence out of the index of known prefixes: nothing is taken
+// from there, and nothing is left to it. It is for a sequence without tokens.
+func (s *Sequence) NoPrefix() { s.core.NoPrefix() }
+
+// Busy reports whether a Run or a Generate has the sequence.
+func (s *Sequence) Busy() bool { return s.core.Busy() }
+
 // Model returns the model of the sequence.
 func (s *Sequence) Model() *Model { return s.model }
 

@@ -692,7 +692,7 @@ static inline int32_t realm_grammar_mask(uint32_t grammar, uint32_t *bits, uint6
 /* Opens a LoRA adapter of the model that the tenant may use, by name; it is loaded if it
  * is not yet.
  *
- * blocks; needs CAP_ADAPTER; errnos: BADF INVAL FAULT PERM NOENT NOMEM QUOTA CANCELED.
+ * blocks; needs CAP_ADAPTER; errnos: BADF INVAL FAULT NOSYS PERM NOENT NOMEM QUOTA CANCELED.
  *
  *     realm_adapter_open(model, "pirate", 6, &adapter);
  */

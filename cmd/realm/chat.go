@@ -14,11 +14,12 @@ import (
 
 	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/engine/chat"
+	"github.com/realm-webgpu/realm/hostfn"
 )
 
 const chatHelp = `Chat holds a conversation: every line is a question, and the model knows what was
-said before. What it has read is not read again, so that a long conversation
-stays quick.
+said before. What it has read is not read again, up to some words at the end, so
+that a long conversation stays quick.
 
 A line that ends in a backslash goes on in the next; lines between """ and """
 are one input. Ctrl-C stops an answer, and what there is of it stays; pressed
@@ -40,6 +41,7 @@ type chatFlags struct {
 	load     loadFlags
 	system   string
 	sampling samplingFlags
+	guest    guestFlags
 	verbose  bool
 }
 
@@ -58,6 +60,7 @@ func newChat() *cobra.Command {
 	flags.StringVar(&f.system, "system", "", "`TEXT` of a system message before the conversation")
 	f.load.addTemplate(flags)
 	f.sampling.add(flags)
+	f.guest.add(flags)
 	flags.StringVar(&f.device, "device", "auto", deviceHelp)
 	f.load.addCache(flags)
 	f.opening.add(flags)
@@ -84,11 +87,9 @@ func (f *chatFlags) run(c *cobra.Command, _ []string) (err error) {
 	if s.model.Template() == nil {
 		return fmt.Errorf("%w: give one with --template, or go without in realm run --raw", chat.ErrNoTemplate)
 	}
-	conversation, err := newConversation(s.model, f.system)
-	if err != nil {
+	if err := s.withGuest(c.Context(), notes, f.guest, f.model.name()); err != nil {
 		return err
 	}
-	defer conversation.Close()
 	source, err := newLineSource(c.InOrStdin(), c.OutOrStdout(), completeCommand)
 	if err != nil {
 		return err
@@ -98,7 +99,7 @@ func (f *chatFlags) run(c *cobra.Command, _ []string) (err error) {
 		fmt.Fprintf(notes, "%s on %s. /help lists the commands, /exit leaves.\n", printable(f.model.name()), s.engine.Device().Name)
 	}
 	d := &dialogue{
-		conversation: conversation, source: source, out: c.OutOrStdout(), notes: notes, options: options, verbose: f.verbose,
+		conversation: newConversation(s, f.system), source: source, out: c.OutOrStdout(), notes: notes, options: options, verbose: f.verbose,
 	}
 	// Ctrl-C has a meaning of its own from here on.
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(c.Context()), syscall.SIGTERM)
@@ -182,14 +183,14 @@ func (d *dialogue) askFor(ctx context.Context, question string) error {
 	context.AfterFunc(answering, stop)
 	err := d.ask(answering, d.out, question, d.options)
 	var full *engine.ContextError
-	var refused *chat.RaisedError
+	var told *hostfn.ExitError
 	switch {
 	case err == nil:
 		d.remark()
 		return nil
 	case errors.As(err, &full):
 		d.say("the conversation has %d tokens, the context has room for %d: %s", full.Need-1, full.Limit, contextAdvice)
-	case errors.As(err, &refused):
+	case errors.As(err, &told):
 		d.say("%v", err)
 	case ctx.Err() == nil && errors.Is(err, context.Canceled):
 		d.stopped = true
@@ -205,17 +206,17 @@ const contextAdvice = "/save it, then /reset begins anew; a larger --ctx has roo
 
 // remark says what an answer itself does not.
 func (d *dialogue) remark() {
-	stats := d.sequence.Stats()
-	switch d.sequence.FinishReason() {
+	a := d.last
+	switch engine.FinishReason(a.end.FinishReason) {
 	case engine.FinishLength:
-		d.say("stopped after %d tokens (--max-tokens)", stats.GeneratedTokens)
+		d.say("stopped after %d tokens (--max-tokens)", a.usage.CompletionTokens)
 	case engine.FinishContext:
-		d.say("stopped: the context of %d tokens is full: %s", d.model.Context(), contextAdvice)
+		d.say("stopped: the context of %d tokens is full: %s", d.session.model.Context(), contextAdvice)
 	}
 	if d.verbose {
 		d.say("prompt of %d tokens, %d of them read before, in %v (%.1f/s); %d tokens in %v (%.1f/s)",
-			stats.PromptTokens, stats.CachedTokens, round(stats.Prefill), stats.PrefillRate(),
-			stats.GeneratedTokens, round(stats.Decode), stats.DecodeRate())
+			a.usage.PromptTokens, a.usage.CachedTokens, round(a.prefill), a.prefillRate(),
+			a.usage.CompletionTokens, round(a.decode), a.decodeRate())
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/realm-webgpu/realm/guest"
 )
 
 func TestChat(t *testing.T) {
@@ -70,7 +72,7 @@ func TestChatPrefix(t *testing.T) {
 	f := newFolder(t)
 	o := f.good(question+"\nWhere is Oslo?\n/reset\n"+question+"\n", "chat", "--device", "cpu", "-v", "--system", "Be brief.")
 	lines := strings.Split(strings.TrimSpace(o.stderr), "\n")
-	want := []string{"prompt of 34 tokens, 0 of them read before", "prompt of 59 tokens, 42 of them", "prompt of 34 tokens, 33 of them"}
+	want := []string{"prompt of 34 tokens, 0 of them read before", "prompt of 59 tokens, 32 of them", "prompt of 34 tokens, 32 of them"}
 	if len(lines) != len(want) {
 		t.Fatalf("said %q", o.stderr)
 	}
@@ -84,12 +86,12 @@ func TestChatPrefix(t *testing.T) {
 func TestChatSave(t *testing.T) {
 	f := newFolder(t)
 	f.good(question+"\n/system Be <brief>.\n/save it.json\n/reset\n/system\n/save empty.json\n", "chat", "--device", "cpu", "--system", "Be brief.")
-	var messages []savedMessage
+	var messages []guest.Message
 	if err := json.Unmarshal(f.get("it.json"), &messages); err != nil {
 		t.Fatal(err)
 	}
-	if len(messages) != 3 || messages[0] != (savedMessage{"system", "Be <brief>."}) ||
-		messages[1] != (savedMessage{"user", question}) || messages[2].Role != "assistant" || messages[2].Content == "" {
+	if len(messages) != 3 || messages[0] != (guest.Message{Role: "system", Content: "Be <brief>."}) ||
+		messages[1] != (guest.Message{Role: "user", Content: question}) || messages[2].Role != "assistant" || messages[2].Content == "" {
 		t.Errorf("saved %+v", messages)
 	}
 	if text := string(f.get("empty.json")); text != "[]\n" {
@@ -143,7 +145,7 @@ func TestChatInterrupted(t *testing.T) {
 	if !strings.HasPrefix(said.String(), "realm: stopped\n") {
 		t.Errorf("said %q", said.String())
 	}
-	var messages []savedMessage
+	var messages []guest.Message
 	if err := json.Unmarshal(f.get("it.json"), &messages); err != nil || len(messages) != 2 || messages[1].Content == "" {
 		t.Errorf("saved %+v, %v", messages, err)
 	}

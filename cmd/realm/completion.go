@@ -70,6 +70,7 @@ func complete(c *cobra.Command) error {
 	for name, offer := range map[string]cobra.CompletionFunc{
 		"model":                modelFiles,
 		"kl-base":              modelFiles,
+		"guest":                guestFiles,
 		"device":               deviceNames,
 		"type":                 words(strings.Fields(mixNames())),
 		"output-tensor-type":   words(strings.Fields(formatNames())),
@@ -107,6 +108,11 @@ func words(all []string) cobra.CompletionFunc {
 // modelFiles offers files by the end of their names.
 func modelFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return []string{"gguf"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// guestFiles offers files by the end of their names.
+func guestFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return []string{"wasm"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
 // deviceNames offers what --device can be, adapters by their number.

@@ -10,27 +10,21 @@ import (
 	"slices"
 
 	"github.com/realm-webgpu/realm/engine"
-	"github.com/realm-webgpu/realm/engine/chat"
+	"github.com/realm-webgpu/realm/guest"
 )
 
-// conversation is what was said, and the sequence that has read it.
+// conversation is what was said.
 type conversation struct {
-	model    *engine.Model
-	sequence *engine.Sequence
-	messages []chat.Message // a system message, if there is one, comes first
+	session  *session
+	messages []guest.Message // a system message, if there is one, comes first
+	last     *reply          // to the last question
 }
 
-func newConversation(m *engine.Model, system string) (*conversation, error) {
-	sequence, err := m.NewSequence()
-	if err != nil {
-		return nil, err
-	}
-	c := &conversation{model: m, sequence: sequence}
+func newConversation(s *session, system string) *conversation {
+	c := &conversation{session: s}
 	c.setSystem(system)
-	return c, nil
+	return c
 }
-
-func (c *conversation) Close() { c.sequence.Close() }
 
 // system returns the system message, "" for none.
 func (c *conversation) system() string {
@@ -48,7 +42,7 @@ func (c *conversation) setSystem(text string) {
 	}
 	c.messages = nil
 	if text != "" {
-		c.messages = append(c.messages, chat.Message{Role: roleSystem, Content: text})
+		c.messages = append(c.messages, guest.Message{Role: roleSystem, Content: text})
 	}
 	c.messages = append(c.messages, rest...)
 }
@@ -60,42 +54,21 @@ func (c *conversation) reset() {
 	c.setSystem(system)
 }
 
-// ask answers a question and streams the answer to w. After an error the
+// ask has a question answered, and streams the answer to w. After an error the
 // conversation is what it was before; save that a part of an answer that the end
 // of ctx broke off stays in it.
 func (c *conversation) ask(ctx context.Context, w io.Writer, question string, o engine.GenerateOptions) error {
-	messages := append(slices.Clip(c.messages), chat.Message{Role: roleUser, Content: question})
-	ids, err := c.model.EncodeChat(messages)
-	if err != nil {
+	request := newRequest(o)
+	request.Messages = append(slices.Clip(c.messages), guest.Message{Role: roleUser, Content: question})
+	a, err := c.session.ask(ctx, w, request)
+	if a == nil {
 		return err
 	}
-	if err := c.read(ids); err != nil {
-		return err
+	if err == nil || errors.Is(err, context.Canceled) && a.text != "" {
+		c.messages = append(request.Messages, guest.Message{Role: roleAssistant, Content: a.text})
 	}
-	text, err := streamAnswer(ctx, w, c.sequence, o)
-	if err == nil || errors.Is(err, context.Canceled) && text != "" {
-		c.messages = append(messages, chat.Message{Role: roleAssistant, Content: text})
-	}
+	c.last = a
 	return err
-}
-
-// read makes the sequence that of ids. What it has in common with what it was is
-// not read again.
-func (c *conversation) read(ids []int32) error {
-	if limit := c.model.Context(); len(ids) >= limit {
-		return &engine.ContextError{Need: len(ids) + 1, Limit: limit} // with a token of the answer
-	}
-	common := 0
-	for i, id := range c.sequence.Tokens() {
-		if i == len(ids) || ids[i] != id {
-			break
-		}
-		common++
-	}
-	if err := c.sequence.Truncate(common); err != nil {
-		return err
-	}
-	return c.sequence.Append(ids[common:]...)
 }
 
 // The roles of messages.
@@ -105,17 +78,11 @@ const (
 	roleAssistant = "assistant"
 )
 
-// savedMessage is a message in a file, as OpenAI's API has it.
-type savedMessage struct {
-	Role    string `json:"role"`
-	Content string `json:"content"`
-}
-
-// save writes the messages to a file as a JSON array.
+// save writes the messages to a file as a JSON array, as OpenAI's API has them.
 func (c *conversation) save(path string) error {
-	saved := []savedMessage{}
-	for _, m := range c.messages {
-		saved = append(saved, savedMessage{m.Role, m.Content})
+	saved := c.messages
+	if saved == nil {
+		saved = []guest.Message{} // an array, and not null
 	}
 	return replaceFile(path, func(w io.Writer) error {
 		e := json.NewEncoder(w)
@@ -137,11 +104,10 @@ func (c *conversation) load(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	var saved []savedMessage
+	var saved []guest.Message
 	if err := json.Unmarshal([]byte(text), &saved); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	var messages []chat.Message
 	for i, m := range saved {
 		switch {
 		case m.Role != roleSystem && m.Role != roleUser && m.Role != roleAssistant:
@@ -149,8 +115,7 @@ func (c *conversation) load(ctx context.Context, path string) error {
 		case m.Role == roleSystem && i > 0:
 			return fmt.Errorf("%s: message %d: only the first may be that of the system", path, i)
 		}
-		messages = append(messages, chat.Message{Role: m.Role, Content: m.Content})
 	}
-	c.messages = messages
+	c.messages = saved
 	return nil
 }

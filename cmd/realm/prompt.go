@@ -12,6 +12,7 @@ import (
 
 	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/engine/chat"
+	"github.com/realm-webgpu/realm/guest"
 )
 
 // maxTextBytes bounds what is read as text, or as the ids of one. A context of a
@@ -87,20 +88,36 @@ type promptFlags struct {
 	raw    bool
 }
 
-// encode gives the ids of a prompt: as a question in the model's template, or
-// raw as text to be gone on with. In both, what looks like a control token is:
-// the prompt is the user's own.
+// put makes a request of a prompt: as a question in the model's template, or raw as
+// text to be gone on with. In both, what looks like a control token is: the prompt
+// is the user's own.
+func (p *promptFlags) put(r *guest.Request, m *engine.Model, prompt string) error {
+	if p.raw {
+		r.Prompt, r.Special = prompt, true
+		return nil
+	}
+	if m.Template() == nil {
+		return fmt.Errorf("%w: give one with --template, or go without with --raw", chat.ErrNoTemplate)
+	}
+	if p.system != "" {
+		r.Messages = append(r.Messages, guest.Message{Role: roleSystem, Content: p.system})
+	}
+	r.Messages = append(r.Messages, guest.Message{Role: roleUser, Content: prompt})
+	return nil
+}
+
+// encode returns the ids that a guest would have of a prompt.
 func (p *promptFlags) encode(m *engine.Model, prompt string) ([]int32, error) {
+	var r guest.Request
+	if err := p.put(&r, m, prompt); err != nil {
+		return nil, err
+	}
 	if p.raw {
 		return m.Encode(prompt, true), nil
 	}
 	var messages []chat.Message
-	if p.system != "" {
-		messages = append(messages, chat.Message{Role: "system", Content: p.system})
+	for _, message := range r.Messages {
+		messages = append(messages, chat.Message{Role: message.Role, Content: message.Content})
 	}
-	ids, err := m.EncodeChat(append(messages, chat.Message{Role: "user", Content: prompt}))
-	if errors.Is(err, chat.ErrNoTemplate) {
-		return nil, fmt.Errorf("%w: give one with --template, or go without with --raw", err)
-	}
-	return ids, err
+	return m.EncodeChat(messages)
 }

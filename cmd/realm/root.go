@@ -71,14 +71,16 @@ func newRoot() *cobra.Command {
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
 			c.GroupID = group
-			c.Flags().SortFlags = false // in the order in which they were added
 			root.AddCommand(c)
-			if err := complete(c); err != nil {
-				panic(err) // a flag of that name is there, and completed once
+			for _, c := range append(c.Commands(), c) {
+				c.Flags().SortFlags = false // in the order in which they were added
+				if err := complete(c); err != nil {
+					panic(err) // a flag of that name is there, and completed once
+				}
 			}
 		}
 	}
-	add(groupModels, newRun(), newChat(), newInfo(), newQuantize(), newPerplexity(), newEmbed(), newTokenize(), newLogits())
+	add(groupModels, newRun(), newChat(), newInfo(), newQuantize(), newPerplexity(), newEmbed(), newTokenize(), newLogits(), newGuest())
 	add(groupMachine, newDevices(), newBench(), newCompletion(), newVersion())
 	return root
 }

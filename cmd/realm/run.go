@@ -34,6 +34,7 @@ type runFlags struct {
 	load     loadFlags
 	prompt   promptFlags
 	sampling samplingFlags
+	guest    guestFlags
 	path     string
 	json     bool
 	verbose  bool
@@ -56,6 +57,7 @@ func newRun() *cobra.Command {
 	flags.BoolVar(&f.prompt.raw, "raw", false, "no chat template: go on from the prompt's text")
 	f.load.addTemplate(flags)
 	f.sampling.add(flags)
+	f.guest.add(flags)
 	flags.StringVar(&f.device, "device", "auto", deviceHelp)
 	f.load.addCache(flags)
 	f.opening.add(flags)
@@ -90,14 +92,14 @@ type timingsReport struct {
 	DecodeRate  float64 `json:"decode_tokens_per_second"`
 }
 
-func newRunReport(text string, tokens []int32, s *session, sequence *engine.Sequence) runReport {
-	stats := sequence.Stats()
+func newRunReport(a *reply, s *session) runReport {
+	u := a.usage
 	return runReport{
-		Text: text, Tokens: tokens, FinishReason: sequence.FinishReason(),
-		Usage: usageReport{stats.PromptTokens, stats.CachedTokens, stats.GeneratedTokens, stats.PromptTokens + stats.GeneratedTokens},
+		Text: a.text, Tokens: a.tokens, FinishReason: engine.FinishReason(a.end.FinishReason),
+		Usage: usageReport{u.PromptTokens, u.CachedTokens, u.CompletionTokens, u.PromptTokens + u.CompletionTokens},
 		Timings: timingsReport{
-			s.load.Seconds(), stats.Prefill.Seconds(), stats.FirstToken.Seconds(), stats.Decode.Seconds(),
-			stats.PrefillRate(), stats.DecodeRate(),
+			s.load.Seconds(), a.prefill.Seconds(), a.first.Seconds(), a.decode.Seconds(),
+			a.prefillRate(), a.decodeRate(),
 		},
 		Device: newDeviceReport(s.engine.Device()),
 	}
@@ -124,28 +126,23 @@ func (f *runFlags) run(c *cobra.Command, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	ids, err := f.prompt.encode(s.model, prompt)
-	if err != nil {
+	if err := s.withGuest(ctx, notes, f.guest, f.model.name()); err != nil {
 		return err
 	}
-	sequence, err := s.model.NewSequence()
-	if err != nil {
+	request := newRequest(options)
+	request.EchoTokens = f.json
+	if err := f.prompt.put(&request, s.model, prompt); err != nil {
 		return err
 	}
-	defer sequence.Close()
-	if err := sequence.Append(ids...); err != nil {
-		return fmt.Errorf("prompt: %w", err)
-	}
-
 	stream := c.OutOrStdout()
 	if f.json {
 		stream = io.Discard
 	}
-	text, err := streamAnswer(ctx, stream, sequence, options)
+	a, err := s.ask(ctx, stream, request)
 	if err != nil {
 		return err
 	}
-	report := newRunReport(text, sequence.Tokens()[len(ids):], s, sequence)
+	report := newRunReport(a, s)
 	f.remark(notes, s, report)
 	if f.json {
 		return printJSON(c.OutOrStdout(), report)

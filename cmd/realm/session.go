@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"runtime"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/realm-webgpu/realm/engine/device"
 	"github.com/realm-webgpu/realm/engine/gguf"
 	"github.com/realm-webgpu/realm/engine/model"
+	"github.com/realm-webgpu/realm/hostfn"
 )
 
 // modelFlags say which file a model is in.
@@ -121,6 +123,17 @@ type session struct {
 	engine *engine.Engine
 	model  *engine.Model
 	load   time.Duration // from opening the device until the model was ready
+	guest  *runner       // that makes answers; nil: none was asked for
+	models hostfn.Models
+	log    *slog.Logger // of the guest
+}
+
+// withGuest makes a guest ready to answer with the model, which goes by name.
+func (s *session) withGuest(ctx context.Context, notes io.Writer, f guestFlags, name string) error {
+	var err error
+	s.guest, err = f.load(ctx)
+	s.models, s.log = hostfn.OneModel(name, s.model), logTo(notes)
+	return err
 }
 
 // openSession opens a device and puts the model of f on it. Fallbacks and, on a
@@ -148,11 +161,17 @@ func openSession(ctx context.Context, notes io.Writer, f *gguf.File, name string
 		// What is not the device's fault, or the caller's, is the file's.
 		return nil, errors.Join(&modelError{err}, e.Close())
 	}
-	return &session{e, m, time.Since(start)}, nil
+	return &session{engine: e, model: m, load: time.Since(start)}, nil
 }
 
 // Close gives back what the session took.
-func (s *session) Close() error { return errors.Join(s.model.Close(), s.engine.Close()) }
+func (s *session) Close() error {
+	var err error
+	if s.guest != nil {
+		err = s.guest.Close()
+	}
+	return errors.Join(err, s.model.Close(), s.engine.Close())
+}
 
 // quietMesa gives Mesa's software Vulkan driver the folder that it looks for
 // when it is opened. Without XDG_RUNTIME_DIR, as in containers and services, it

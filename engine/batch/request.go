@@ -108,12 +108,12 @@ const (
 func (r *Request) check(m *Model) error {
 	switch {
 	case r.MaxTokens < 0 || r.TopK < 0 || r.TopK > device.MaxTopK || r.Verify < 0 || r.Verify > draft.MaxTokens:
-		return fmt.Errorf("MaxTokens %d, TopK %d of at most %d, Verify %d of at most %d: %w",
+		return fmt.Errorf("request: MaxTokens %d, TopK %d of at most %d, Verify %d of at most %d: %w",
 			r.MaxTokens, r.TopK, device.MaxTopK, r.Verify, draft.MaxTokens, ErrOption)
 	case r.Verify > 0 && (r.MaxTokens < 1 || r.Verify > len(r.Tokens)):
-		return fmt.Errorf("Verify %d of %d tokens, MaxTokens %d: %w", r.Verify, len(r.Tokens), r.MaxTokens, ErrOption)
+		return fmt.Errorf("request: Verify %d of %d tokens, MaxTokens %d: %w", r.Verify, len(r.Tokens), r.MaxTokens, ErrOption)
 	case r.Each && (r.MaxTokens > 0 || !r.Hidden && !r.Logits || r.From < 0):
-		return fmt.Errorf("Each with MaxTokens %d, Hidden %t, Logits %t, From %d: %w", r.MaxTokens, r.Hidden, r.Logits, r.From, ErrOption)
+		return fmt.Errorf("request: Each with MaxTokens %d, Hidden %t, Logits %t, From %d: %w", r.MaxTokens, r.Hidden, r.Logits, r.From, ErrOption)
 	case m.encoder && (r.MaxTokens > 0 || r.Logits):
 		return ErrEncoder
 	}

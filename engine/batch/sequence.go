@@ -27,6 +27,7 @@ type Sequence struct {
 	root   kv.Key
 	pages  int    // of the table, as the tenant counts them
 	used   uint64 // the last step that it was in
+	alone  bool   // it shares no pages but with its forks
 	mirror *mirror
 }
 
@@ -163,6 +164,21 @@ func (q *Sequence) Model() *Model { return q.model }
 // Tenant returns whose the sequence is.
 func (q *Sequence) Tenant() *Tenant { return q.tenant }
 
+// NoPrefix keeps the sequence out of the index of known prefixes: nothing is taken
+// from there, and nothing is left to it. It is for a sequence without tokens.
+func (q *Sequence) NoPrefix() {
+	q.lock()
+	defer q.unlock()
+	q.alone = true
+}
+
+// Busy reports whether a run or a loop has the sequence.
+func (q *Sequence) Busy() bool {
+	q.lock()
+	defer q.unlock()
+	return q.held || q.run != nil
+}
+
 // Truncate drops the tokens from n on. Errors: ErrOption where n is not in 0 to
 // Len, ErrBusy, ErrClosed.
 func (q *Sequence) Truncate(n int) error {
@@ -211,7 +227,7 @@ func (q *Sequence) Fork() (*Sequence, error) {
 	}
 	f := q.model.newSequence(q.tenant)
 	f.tokens, f.read, f.keys, f.used = slices.Clone(q.tokens[:q.shown]), q.read, slices.Clone(q.keys), q.used
-	f.table, f.shown = q.table.Fork(), q.shown
+	f.table, f.shown, f.alone = q.table.Fork(), q.shown, q.alone
 	f.cut(q.shown)
 	return f, nil
 }
@@ -266,8 +282,8 @@ func (q *Sequence) evict() {
 // publish puts the pages that have become full into the index. The caller holds
 // the lock.
 func (q *Sequence) publish() {
-	if q.model.whole {
-		return // states depend on what comes behind
+	if q.model.whole || q.alone {
+		return // states depend on what comes behind, or are nobody else's
 	}
 	const size = device.PageTokens
 	for full := min(q.read, len(q.tokens)) / size; len(q.keys) < full; {
@@ -288,7 +304,7 @@ func (q *Sequence) key() kv.Key {
 // match takes the pages of the first tokens, up to n, that the index has, into
 // an empty table.
 func (q *Sequence) match(n int) {
-	if q.model.whole || q.read > 0 || len(q.table.Pages()) > 0 {
+	if q.model.whole || q.alone || q.read > 0 || len(q.table.Pages()) > 0 {
 		return
 	}
 	const size = device.PageTokens

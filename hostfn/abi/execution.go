@@ -101,7 +101,7 @@ realm_sampler_new(model, &spec, sizeof spec, &sampler);`,
 			Blocks:     true,
 			Capability: CapAdapter,
 			Doc:        "Opens a LoRA adapter of the model that the tenant may use, by name; it is loaded if it is not yet.",
-			Errnos:     []Errno{Badf, Inval, Fault, Perm, Noent, Nomem, Quota, Canceled},
+			Errnos:     []Errno{Badf, Inval, Fault, Nosys, Perm, Noent, Nomem, Quota, Canceled},
 			Example:    `realm_adapter_open(model, "pirate", 6, &adapter);`,
 		},
 	}}.in(Module)

@@ -120,7 +120,7 @@ func (e *executable) vector(field string, w device.Weights) (*weights, error) {
 func (e *executable) bias(w device.Weights) (*weights, error) {
 	own, err := e.own("Bias", w)
 	if err == nil && own.rowBytes > 0 {
-		return nil, fmt.Errorf("Bias: a matrix where a vector has to be: %w", device.ErrProgram)
+		return nil, fmt.Errorf("in Bias, a matrix where a vector has to be: %w", device.ErrProgram)
 	}
 	return own, err
 }

@@ -1,0 +1,220 @@
+package native
+
+import (
+	"container/list"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/realm-webgpu/realm/hostfn"
+	"github.com/realm-webgpu/realm/hostfn/abi"
+	"github.com/realm-webgpu/realm/hostfn/memory64"
+	"github.com/realm-webgpu/realm/hostfn/meter"
+	"github.com/realm-webgpu/realm/hostfn/wasm"
+)
+
+// MaxModule is the largest module that is loaded, in bytes. Compiling takes some
+// seconds for one of that size.
+const MaxModule = 16 << 20
+
+// cached is how many compiled modules a Host keeps.
+const cached = 64
+
+// The errors of this package. Test with errors.Is.
+var (
+	// ErrModule marks a module that is no guest: it is malformed, imports what there
+	// is not, or lacks an export.
+	ErrModule = errors.New("not a guest")
+	// ErrTrap marks a guest that trapped.
+	ErrTrap = errors.New("trap")
+	// ErrClosed marks a host that was closed.
+	ErrClosed = errors.New("closed")
+)
+
+// Options say how guests are run. The zero value is good.
+type Options struct {
+	// Interpreter runs guests in wazero's interpreter, which takes less time to load
+	// and many times more to run, also where its compiler would do.
+	Interpreter bool
+}
+
+// Host runs guests. Its methods may be called from many goroutines.
+type Host struct {
+	runtime wazero.Runtime
+
+	mu      sync.Mutex
+	closed  bool
+	modules map[[sha256.Size]byte]*list.Element
+	order   *list.List // of *Module, the one used last in front
+}
+
+// NewHost makes a host.
+func NewHost(ctx context.Context, o Options) (*Host, error) {
+	config := wazero.NewRuntimeConfig()
+	if o.Interpreter {
+		config = wazero.NewRuntimeConfigInterpreter()
+	}
+	// Custom sections are read here, and debug information is not used.
+	config = config.WithCoreFeatures(features).WithDebugInfoEnabled(false)
+	h := &Host{
+		runtime: wazero.NewRuntimeWithConfig(ctx, config),
+		modules: map[[sha256.Size]byte]*list.Element{},
+		order:   list.New(),
+	}
+	if err := h.register(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("native: new host: %w", err), h.runtime.Close(ctx))
+	}
+	return h, nil
+}
+
+// features are what a guest's module may use.
+const features = api.CoreFeaturesV2 | experimental.CoreFeaturesTailCall | experimental.CoreFeaturesExtendedConst
+
+// Close ends the host. Guests have to have ended before.
+func (h *Host) Close(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	return h.runtime.Close(ctx)
+}
+
+// Load makes a module ready to run, or returns the one that is from before. Errors
+// wrap ErrModule.
+func (h *Host) Load(ctx context.Context, data []byte) (*Module, error) {
+	hash := sha256.Sum256(data)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil, fmt.Errorf("native: load: %w", ErrClosed)
+	}
+	if e, ok := h.modules[hash]; ok {
+		h.order.MoveToFront(e)
+		m := e.Value.(*Module)
+		m.holders++
+		return m, nil
+	}
+	m, err := h.compile(ctx, data)
+	if err != nil {
+		return nil, fmt.Errorf("native: load: %w", err)
+	}
+	m.hash, m.holders = hash, 1
+	h.modules[hash] = h.order.PushFront(m)
+	h.trim(ctx)
+	return m, nil
+}
+
+// trim drops the modules used least recently, while there are too many, that no
+// one holds. The caller holds the lock.
+func (h *Host) trim(ctx context.Context) {
+	for e := h.order.Back(); e != nil && h.order.Len() > cached; {
+		before := e.Prev()
+		if m := e.Value.(*Module); m.holders == 0 {
+			_ = m.compiled.Close(ctx) // it only forgets
+			h.order.Remove(e)
+			delete(h.modules, m.hash)
+		}
+		e = before
+	}
+}
+
+// compile makes a Module of its bytes.
+func (h *Host) compile(ctx context.Context, data []byte) (*Module, error) {
+	report, err := Inspect(data)
+	if err != nil {
+		return nil, err
+	}
+	if len(report.Problems) > 0 {
+		return nil, fmt.Errorf("%w: %s", ErrModule, report.Problems[0])
+	}
+	lowered, err := memory64.Lower(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModule, err)
+	}
+	if lowered.Instantiation != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModule, lowered.Instantiation)
+	}
+	metered, err := meter.Meter(lowered.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModule, err)
+	}
+	compiled, err := h.runtime.CompileModule(ctx, metered)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModule, err)
+	}
+	return &Module{host: h, compiled: compiled, report: report}, nil
+}
+
+// register makes the host functions.
+func (h *Host) register(ctx context.Context) error {
+	builders := map[string]wazero.HostModuleBuilder{}
+	for _, f := range hostfn.Functions() {
+		b, ok := builders[f.Module]
+		if !ok {
+			b = h.runtime.NewHostModuleBuilder(f.Module)
+			builders[f.Module] = b
+		}
+		params := make([]api.ValueType, len(f.Params))
+		for i, p := range f.Params {
+			params[i] = api.ValueTypeI32
+			if p.Wide() {
+				params[i] = api.ValueTypeI64
+			}
+		}
+		var results []api.ValueType
+		if f.Result {
+			results = []api.ValueType{api.ValueTypeI32}
+		}
+		b.NewFunctionBuilder().WithGoFunction(hostFunction(f), params, results).Export(f.Name)
+	}
+	builders[meter.ImportModule] = h.runtime.NewHostModuleBuilder(meter.ImportModule)
+	builders[meter.ImportModule].NewFunctionBuilder().
+		WithGoFunction(api.GoFunc(refill), nil, []api.ValueType{api.ValueTypeI64}).Export(meter.ImportName)
+	for _, b := range builders {
+		if _, err := b.Instantiate(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hostFunction is a host function as wazero calls it: with arguments on a stack
+// that takes the result.
+func hostFunction(f hostfn.Function) api.GoFunc {
+	n, result := len(f.Params), f.Result
+	return func(ctx context.Context, stack []uint64) {
+		i := instanceOf(ctx)
+		e := f.Call(i.guest, i, stack[:n])
+		if result {
+			stack[0] = uint64(uint32(e))
+		}
+	}
+}
+
+// refill gives a metered module fuel.
+func refill(ctx context.Context, stack []uint64) {
+	units, err := instanceOf(ctx).guest.Refill()
+	if err != nil {
+		panic(&hostfn.Abort{Err: err})
+	}
+	stack[0] = uint64(units)
+}
+
+// capabilities reads the section that says what a guest needs. Without one it
+// needs nothing.
+func capabilities(m *wasm.Module) (all uint64, unknown []string) {
+	section, _ := m.CustomSection(abi.CapabilitySection)
+	for _, name := range fieldsOf(section) {
+		bit, ok := abi.Capability(name)
+		if !ok {
+			unknown = append(unknown, name)
+		}
+		all |= bit
+	}
+	return all, unknown
+}

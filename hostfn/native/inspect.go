@@ -1,0 +1,149 @@
+package native
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/realm-webgpu/realm/hostfn"
+	"github.com/realm-webgpu/realm/hostfn/abi"
+	"github.com/realm-webgpu/realm/hostfn/wasm"
+)
+
+// Report is what a module says of itself.
+type Report struct {
+	Bytes     int
+	Functions int
+	Memory64  bool
+	Min, Max  uint64 // pages of 64 KiB; Max 0: none is said
+	Imports   []string
+	Exports   []string
+	// Capabilities are the names that the module declares.
+	Capabilities []string
+	WASI         bool
+	// Problems say why the module is no guest; empty: it is one.
+	Problems []string
+
+	capabilities uint64
+}
+
+// Inspect looks into a module. Errors, which wrap ErrModule, are of one that is
+// malformed or too large; what else keeps it from being a guest is in Problems.
+func Inspect(data []byte) (Report, error) {
+	if len(data) > MaxModule {
+		return Report{}, fmt.Errorf("native: inspect: %w: %d bytes, at most %d", ErrModule, len(data), MaxModule)
+	}
+	m, err := wasm.Decode(data)
+	if err != nil {
+		return Report{}, fmt.Errorf("native: inspect: %w: %w", ErrModule, err)
+	}
+	r := Report{Bytes: len(data), Functions: len(m.Functions)}
+	problem := func(format string, args ...any) { r.Problems = append(r.Problems, fmt.Sprintf(format, args...)) }
+	r.imports(m, problem)
+	r.exports(m, problem)
+	r.memory(m, problem)
+	var unknown []string
+	r.capabilities, unknown = capabilities(m)
+	for _, name := range unknown {
+		problem("section %s: unknown capability %q", abi.CapabilitySection, name)
+	}
+	section, _ := m.CustomSection(abi.CapabilitySection)
+	r.Capabilities = fieldsOf(section)
+	return r, nil
+}
+
+// imports checks what the module imports: nothing is stubbed.
+func (r *Report) imports(m *wasm.Module, problem func(string, ...any)) {
+	known := map[string]hostfn.Function{}
+	for _, f := range hostfn.Functions() {
+		known[f.Module+"."+f.Name] = f
+	}
+	var unknown []string
+	for _, i := range m.Imports {
+		name := i.Module + "." + i.Name
+		r.Imports = append(r.Imports, name)
+		r.WASI = r.WASI || i.Module == abi.WASIModule
+		f, ok := known[name]
+		switch {
+		case !ok || i.Kind != wasm.KindFunction:
+			unknown = append(unknown, fmt.Sprintf("%s (%s)", name, i.Kind))
+		case !matches(f, m.Types[i.Function]):
+			problem("import %s has another type than the host's", name)
+		}
+	}
+	if len(unknown) > 0 {
+		problem("unknown imports: %s", strings.Join(unknown, ", "))
+	}
+}
+
+// matches reports whether an import has the type of a host function.
+func matches(f hostfn.Function, t wasm.FuncType) bool {
+	var params, results []wasm.ValueType
+	for _, p := range f.Params {
+		if p.Wide() {
+			params = append(params, wasm.I64)
+		} else {
+			params = append(params, wasm.I32)
+		}
+	}
+	if f.Result {
+		results = []wasm.ValueType{wasm.I32}
+	}
+	return slices.Equal(params, t.Params) && slices.Equal(results, t.Results)
+}
+
+// exports checks what the module exports.
+func (r *Report) exports(m *wasm.Module, problem func(string, ...any)) {
+	types := map[string]wasm.FuncType{}
+	memory := false
+	for _, e := range m.Exports {
+		r.Exports = append(r.Exports, e.Name)
+		switch e.Kind {
+		case wasm.KindFunction:
+			types[e.Name] = m.FunctionType(e.Index)
+		case wasm.KindMemory:
+			memory = memory || e.Name == abi.ExportMemory
+		}
+	}
+	if !memory {
+		problem("no memory is exported as %q", abi.ExportMemory)
+	}
+	_, run := types[abi.ExportRun]
+	_, start := types[abi.ExportStart]
+	wanted := map[string][]wasm.ValueType{abi.ExportInitialize: nil}
+	switch {
+	case run:
+		wanted[abi.ExportRun] = []wasm.ValueType{wasm.I32}
+		wanted[abi.ExportABI] = []wasm.ValueType{wasm.I32}
+		if _, ok := types[abi.ExportABI]; !ok {
+			problem("no function is exported as %q", abi.ExportABI)
+		}
+	case start:
+		wanted[abi.ExportStart] = nil
+	default:
+		problem("no function is exported as %q, nor, by a command, as %q", abi.ExportRun, abi.ExportStart)
+	}
+	for name, results := range wanted {
+		if t, ok := types[name]; ok && (len(t.Params) > 0 || !slices.Equal(t.Results, results)) {
+			problem("export %q has another type than () -> %d results of i32", name, len(results))
+		}
+	}
+}
+
+// memory notes what the module's memory is.
+func (r *Report) memory(m *wasm.Module, problem func(string, ...any)) {
+	for _, l := range m.AllMemories() {
+		r.Memory64, r.Min, r.Max = l.Is64, l.Min, 0
+		if l.HasMax {
+			r.Max = l.Max
+		}
+	}
+	if m.Start != nil {
+		problem("it has a start function: that would run before the host is ready; export %q", abi.ExportInitialize)
+	}
+}
+
+// fieldsOf splits names between white space and commas.
+func fieldsOf(section []byte) []string {
+	return strings.FieldsFunc(string(section), func(r rune) bool { return strings.ContainsRune(" \t\r\n,\x00", r) })
+}
