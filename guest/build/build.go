@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 )
@@ -46,13 +47,33 @@ func Default(ctx context.Context, root, out string, wide bool) error {
 	return C(ctx, root, out, wide, sources...)
 }
 
+// Example compiles one of guest/examples, by its name.
+func Example(ctx context.Context, root, out, name string) error {
+	sources := []string{"guest/examples/prompt.c", "guest/examples/" + name + ".c"}
+	for _, s := range []string{"memory", "json", "number", "utf8"} {
+		sources = append(sources, "guest/src/"+s+".c")
+	}
+	return C(ctx, root, out, true, sources...)
+}
+
+// Go compiles a guest that is written in Go: with 32-bit memory, for WASI.
+func Go(ctx context.Context, root, out, pkg string) error {
+	c := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", out, pkg)
+	c.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	return finish(c, root)
+}
+
 func run(ctx context.Context, root string, args []string) error {
-	c := exec.CommandContext(ctx, Compiler, args...)
+	return finish(exec.CommandContext(ctx, Compiler, args...), root)
+}
+
+// finish runs a compiler. Its error has what the compiler said.
+func finish(c *exec.Cmd, root string) error {
 	c.Dir = root
 	var said bytes.Buffer
 	c.Stdout, c.Stderr = &said, &said
 	if err := c.Run(); err != nil {
-		return fmt.Errorf("build: %s: %w\n%s", Compiler, err, said.Bytes())
+		return fmt.Errorf("build: %s: %w\n%s", c.Args[0], err, said.Bytes())
 	}
 	return nil
 }
