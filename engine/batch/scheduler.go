@@ -262,7 +262,12 @@ func (s *Scheduler) submit() bool {
 		e.epoch = r.epoch
 		f.exact = f.exact || e.outputs > 0 && (r.exact || r.request.Hidden || r.request.Logits)
 	}
-	if err := x.Submit(&s.step.Step); err != nil {
+	// A driver may take its time. Pages that are let go of meanwhile are taken again
+	// by later steps only, and those come after this one on the device.
+	s.mu.Unlock()
+	err := x.Submit(&s.step.Step)
+	s.mu.Lock()
+	if err != nil {
 		s.fail(err)
 		return true
 	}
@@ -274,7 +279,9 @@ func (s *Scheduler) submit() bool {
 	s.totals.Rows += int64(f.rows)
 	s.totals.Sequences += int64(len(f.entries))
 	for i := range f.entries {
-		s.sent(f, &f.entries[i])
+		if e := &f.entries[i]; e.epoch == e.run.epoch { // it has not ended meanwhile
+			s.sent(f, e)
+		}
 	}
 	return true
 }
@@ -347,7 +354,7 @@ func (s *Scheduler) fail(err error) {
 
 func (s *Scheduler) failEntries(err error) {
 	for i := range s.entries {
-		s.end(s.entries[i].run, err)
+		s.end(s.entries[i].run, err) // nothing, where it has ended meanwhile
 	}
 }
 
