@@ -21,6 +21,7 @@ type Function struct {
 // of an i32 the lower half counts. It panics with an *[Abort] where the guest may
 // not go on.
 func (f *Function) Call(g *Guest, m Memory, args []uint64) int32 {
+	g.usage.Calls++
 	g.pace()
 	if err := g.alive(); err != nil {
 		panic(&Abort{err})

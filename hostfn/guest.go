@@ -31,7 +31,8 @@ type Model struct {
 
 // Source has messages that come after the request.
 type Source interface {
-	// Receive waits for the next message. Errors: ErrEnd, ctx.Err().
+	// Receive waits for the next message. One that is there already is returned even
+	// if ctx is done: a guest may look without waiting. Errors: ErrEnd, ctx.Err().
 	Receive(ctx context.Context) ([]byte, error)
 }
 
@@ -75,10 +76,12 @@ type Guest struct {
 	wake    chan struct{} // has one when a run may have something new
 	notify  func()
 
-	message []byte          // that did not fit the last recv
-	logits  *logits         // of the last step that was waited for with ROW_LOGITS
-	tensor  *engine.Tensors // nil until it is used
-	opsHeld int             // operations of the tickets that are open
+	usage    Usage
+	message  []byte          // that did not fit the last recv
+	logits   *logits         // of the last step that was waited for with ROW_LOGITS
+	tensor   *engine.Tensors // nil until it is used
+	opsHeld  int             // operations of the tickets that are open
+	grammars int             // compiled, forks not counted
 
 	logitBytes uint64 // that steps and the last one's logits may take
 	fuelGiven  uint64
@@ -130,6 +133,23 @@ func NewGuest(ctx context.Context, c Config) (*Guest, error) {
 		}
 	}
 	return g, nil
+}
+
+// Usage is what an instance has used so far.
+type Usage struct {
+	Calls  uint64        // of host functions
+	Fuel   uint64        // units that were given out; some of the last may be left
+	Tokens uint64        // read and chosen
+	Emits  uint64        // bytes emitted
+	Waited time.Duration // for the engine, with nothing else to do
+}
+
+// Usage returns what the instance has used. It is for the goroutine that runs the
+// guest, and for after that.
+func (g *Guest) Usage() Usage {
+	u := g.usage
+	u.Fuel, u.Tokens, u.Emits = g.fuelGiven, g.tokens, g.emitted
+	return u
 }
 
 // Require cuts the capabilities to those that a guest declares.

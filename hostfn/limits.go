@@ -82,6 +82,7 @@ const (
 	maxText      = 4 << 20  // bytes: of tokenize and chat_encode, some seconds' work
 	maxName      = 256      // bytes: of models, adapters, tensors and keys
 	maxGrammar   = 1 << 20  // bytes
+	maxGrammars  = 16       // open; each may take some 30 MiB
 	maxStops     = 64       // tokens
 	maxBiases    = 1024
 	maxLog       = 4096 // bytes of a line

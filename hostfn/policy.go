@@ -76,9 +76,30 @@ type grammarState struct {
 	*grammar.Matcher
 	model *Model
 	busy  bool // a row has it
+	of    *compiled
 }
 
-func (*grammarState) close() {}
+// compiled is what the forks of a grammar share, which may be large.
+type compiled struct {
+	guest *Guest
+	users int // handles and rows
+}
+
+func (c *compiled) use() {
+	c.users++
+	if c.users == 1 {
+		c.guest.grammars++
+	}
+}
+
+func (c *compiled) drop() {
+	c.users--
+	if c.users == 0 {
+		c.guest.grammars--
+	}
+}
+
+func (g *grammarState) close() { g.of.drop() }
 
 // constraint returns what the engine asks which tokens are possible.
 func (g *grammarState) constraint() engine.Constraint { return constraint{g.Matcher} }
@@ -109,6 +130,9 @@ func (c call) grammarNew(a []uint64) abi.Errno {
 	if e != abi.OK {
 		return e
 	}
+	if c.grammars >= maxGrammars {
+		return abi.Quota
+	}
 	var g *grammar.Grammar
 	var err error
 	switch uint32(a[1]) {
@@ -125,7 +149,9 @@ func (c call) grammarNew(a []uint64) abi.Errno {
 		c.complain("grammar_new", err)
 		return abi.Grammar
 	}
-	return c.addTo(a[4], &grammarState{Matcher: g.NewMatcher(m.Vocabulary()), model: m.Model})
+	of := &compiled{guest: c.Guest}
+	of.use()
+	return c.addTo(a[4], &grammarState{Matcher: g.NewMatcher(m.Vocabulary()), model: m.Model, of: of})
 }
 
 // grammarOf returns a grammar that no row has.
@@ -143,7 +169,8 @@ func (c call) grammarFork(a []uint64) abi.Errno {
 	if e != abi.OK {
 		return e
 	}
-	return c.addTo(a[1], &grammarState{Matcher: g.Fork(), model: g.model})
+	g.of.use()
+	return c.addTo(a[1], &grammarState{Matcher: g.Fork(), model: g.model, of: g.of})
 }
 
 // grammarAdvance implements realm1.grammar_advance(grammar, tokens, n, rollback).

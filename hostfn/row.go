@@ -73,6 +73,7 @@ func (r *row) hold() {
 	}
 	if r.grammar != nil {
 		r.grammar.busy = true
+		r.grammar.of.use()
 	}
 }
 
@@ -84,6 +85,7 @@ func (r *row) letGo() {
 	}
 	if r.grammar != nil {
 		r.grammar.busy = false
+		r.grammar.of.drop()
 	}
 }
 

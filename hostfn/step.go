@@ -26,12 +26,15 @@ func (c call) step(a []uint64) abi.Errno {
 	}
 	c.Guest.logitBytes += t.logitBytes
 	t.done() // those that are refused need not be kept
-	return c.issue(a[2], t)
+	e = c.issue(a[2], t)
+	t.number = c.tickets.last
+	return e
 }
 
 // stepTicket is a step under way.
 type stepTicket struct {
 	guest      *Guest
+	number     uint64
 	rows       []*row
 	logits     [][][]float32 // [rows][tokens][vocab]
 	logitBytes uint64        // that those may take
@@ -110,7 +113,7 @@ func (t *stepTicket) deliver(c call) (bool, abi.Errno) {
 		if c.logits != nil {
 			c.Guest.logitBytes -= c.logits.bytes
 		}
-		c.Guest.logits = &logits{t.logits, t.logitBytes}
+		c.Guest.logits = &logits{t.number, t.logits, t.logitBytes}
 		t.logitBytes = 0
 	}
 	return false, worst
@@ -125,13 +128,17 @@ func (t *stepTicket) release() {
 
 // logits are the rows that a step has left.
 type logits struct {
-	rows  [][][]float32
-	bytes uint64
+	ticket uint64
+	rows   [][][]float32
+	bytes  uint64
 }
 
 // readLogits implements realm1.logits(ticket, row, pos, buf, cap).
 func (c call) readLogits(a []uint64) abi.Errno {
 	i, pos := uint32(a[1]), uint32(a[2])
+	if c.logits != nil && a[0] != c.logits.ticket {
+		return abi.Badf
+	}
 	if c.logits == nil || uint64(i) >= uint64(len(c.logits.rows)) || uint64(pos) >= uint64(len(c.logits.rows[i])) {
 		return abi.Noent
 	}

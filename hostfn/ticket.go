@@ -125,14 +125,16 @@ func (c call) first(waited []uint64, us uint64) (int, abi.Errno) {
 			defer timer.Stop()
 			timeout = timer.C
 		}
+		since := time.Now()
 		select {
 		case <-c.wake:
 		case <-timeout:
 			us = 0
 		case <-c.ctx.Done():
-			if err := c.alive(); err != nil {
-				panic(&Abort{err})
-			}
+		}
+		c.usage.Waited += time.Since(since)
+		if err := c.alive(); err != nil {
+			panic(&Abort{err})
 		}
 	}
 }
