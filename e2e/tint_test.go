@@ -71,6 +71,8 @@ func variants(t *testing.T) []variant {
 		}
 		add("matmul", f, shaders.Constants{"Vectors": 1, "Columns": 1, "Lanes": 8, "Slices": 8, "Bias": 0, "Bounded": 0, "Experts": 1})
 	}
+	add("adapter_down", nil, nil)
+	add("adapter_up", nil, nil)
 	for _, a := range on {
 		for _, b := range on {
 			add("rope", nil, shaders.Constants{"NeoX": a, "CacheF32": b, "Joined": a ^ b})

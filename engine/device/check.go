@@ -177,6 +177,10 @@ func (c *checker) operation(op Op) {
 		}
 	case *Softmax:
 		c.softmax(o)
+	case *AdapterDown:
+		c.bank(o.Bank, o.Out, o.X, func() int { return o.Bank.Columns })
+	case *AdapterUp:
+		c.bank(o.Bank, o.X, o.Out, func() int { return o.Bank.Rows() })
 	case *Add:
 		c.aligned("Out", o.Out)
 		c.elementwise("X", o.X, o.Out)

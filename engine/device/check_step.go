@@ -58,6 +58,9 @@ func (p *Program) CheckStep(s *Step) error {
 	if err := p.storages(s); err != nil {
 		return err
 	}
+	if err := p.checkAdapters(s, limits.slots); err != nil {
+		return err
+	}
 	if len(s.Samplers) != len(s.Outputs) && (limits.samples || len(s.Samplers) != 0) {
 		return p.misfit("Samplers: %d of them for %d outputs", len(s.Samplers), len(s.Outputs))
 	}
@@ -104,6 +107,7 @@ type stepLimits struct {
 	positions int // of the shortest table of rope, or of EmbedPosition
 	choices   int // outputs that Chosen may name
 	samples   bool
+	slots     int // of the smallest bank; 0: there is none
 }
 
 func (p *Program) limits() stepLimits {
@@ -126,6 +130,14 @@ func (p *Program) limits() stepLimits {
 			}
 		case *Sample:
 			l.samples = true
+		case *AdapterUp:
+			if l.slots == 0 || o.Bank.Slots < l.slots {
+				l.slots = o.Bank.Slots
+			}
+		case *AdapterDown:
+			if l.slots == 0 || o.Bank.Slots < l.slots {
+				l.slots = o.Bank.Slots
+			}
 		}
 	}
 	return l

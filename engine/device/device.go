@@ -237,6 +237,10 @@ type Step struct {
 	Lengths []int32
 	// Outputs [m]: the rows that go through the operations after Gather.
 	Outputs []int32
+	// Adapters [n] is the slot of each row in the banks of a program that has some,
+	// or NoAdapter, and Scales [n] what its adapter is multiplied by.
+	Adapters []int32
+	Scales   []float32
 	// Samplers [m] for a Sample operation.
 	Samplers []Sampler
 }

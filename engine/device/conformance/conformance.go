@@ -79,7 +79,7 @@ func Cases(size Size) []Case {
 	var all []Case
 	for _, family := range []func(Size) []Case{
 		embedCases, matmulCases, normCases, elementwiseCases, expertsCases, ropeCases, attentionCases,
-		topKCases, sampleCases, cacheCases, storageCases, contractCases, invarianceCases,
+		topKCases, sampleCases, cacheCases, storageCases, adapterCases, contractCases, invarianceCases,
 	} {
 		all = append(all, family(size)...)
 	}

@@ -129,6 +129,10 @@ func (x *pass) operation(op device.Op) error {
 		}
 	case *device.Softmax:
 		x.softmax(o)
+	case *device.AdapterDown:
+		x.adapterDown(o)
+	case *device.AdapterUp:
+		x.adapterUp(o)
 	case *device.Add:
 		for i := range x.rows(o.Out) {
 			out, a, b := x.row(o.Out, i), x.row(o.X, i), x.row(o.Y, i)
@@ -281,6 +285,51 @@ func (x *pass) matmul(o *device.MatMul) error {
 		}
 	}
 	return nil
+}
+
+// slot returns the adapter of a row, or of an output, and its scale.
+func (x *pass) slot(v device.View, i int) (slot int, scale float64) {
+	if x.program.Buffers[v.Buffer].Outputs {
+		i = int(x.step.Outputs[i])
+	}
+	return int(x.step.Adapters[i]), float64(x.step.Scales[i])
+}
+
+func (x *pass) adapterDown(o *device.AdapterDown) {
+	down, width := x.storages[o.Bank.Down], o.Bank.Width()
+	for i := range x.rows(o.Out) {
+		out := x.row(o.Out, i)
+		clear(out)
+		slot, _ := x.slot(o.Out, i)
+		if slot < 0 {
+			continue
+		}
+		for k, v := range x.row(o.X, i) {
+			for j := range out {
+				out[j] += v * down[((slot*o.Bank.Columns/4+k/4)*width+j)*4+k%4]
+			}
+		}
+	}
+}
+
+func (x *pass) adapterUp(o *device.AdapterUp) {
+	up, rank, rows := x.storages[o.Bank.Up], o.Bank.Rank, o.Bank.Rows()
+	for i := range x.rows(o.Out) {
+		slot, scale := x.slot(o.Out, i)
+		if slot < 0 {
+			continue
+		}
+		out, in := x.row(o.Out, i), x.row(o.X, i)
+		at := 0
+		for part, n := range o.Bank.Parts {
+			for j := at; j < at+n; j++ {
+				for r := range rank {
+					out[j] += scale * up[(slot*rank+r)*rows+j] * in[part*rank+r]
+				}
+			}
+			at += n
+		}
+	}
 }
 
 func (x *pass) softmax(o *device.Softmax) {

@@ -76,6 +76,12 @@ func (e *executable) kernel(op device.Op) (kernel, error) {
 		return &softCap{base: b, x: e.block(o.X), limit: float64(o.Cap)}, nil
 	case *device.Softmax:
 		return &softmax{base: b, out: e.block(o.Out), x: e.block(o.X), scale: cmp.Or(o.Scale, 1), causal: o.Causal}, nil
+	case *device.AdapterDown:
+		down, err := e.bank(o.Bank.Down)
+		return &adapterDown{base: b, out: e.block(o.Out), x: e.block(o.X), bank: o.Bank, down: down}, err
+	case *device.AdapterUp:
+		up, err := e.bank(o.Bank.Up)
+		return &adapterUp{base: b, out: e.block(o.Out), x: e.block(o.X), bank: o.Bank, up: up}, err
 	case *device.Add:
 		return &add{base: b, out: e.block(o.Out), x: e.block(o.X), y: e.block(o.Y)}, nil
 	case *device.Gather:

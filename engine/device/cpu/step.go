@@ -16,6 +16,8 @@ type step struct {
 	positions []int32 // [n]
 	sequences []int32 // [n]
 	outputs   []int32 // [m]
+	adapters  []int32 // [n], or none
+	scales    []float32
 	lengths   []int32 // [sequences]
 	pages     []int32 // [sequences][Program.Pages]
 	samplers  []device.Sampler
@@ -37,6 +39,8 @@ func newStep(e *executable) *step {
 		positions:  make([]int32, 0, p.Rows),
 		sequences:  make([]int32, 0, p.Rows),
 		outputs:    make([]int32, 0, p.Outputs),
+		adapters:   make([]int32, 0, p.Rows),
+		scales:     make([]float32, 0, p.Rows),
 	}
 	if p.Cache != nil {
 		s.lengths = make([]int32, 0, p.Sequences)
@@ -55,7 +59,7 @@ func newStep(e *executable) *step {
 // stepBytes returns the memory of newStep, or near it.
 func stepBytes(p *device.Program, topK int) int64 {
 	const sampler = 40 // bytes of a device.Sampler
-	n := 4 * (3*int64(p.Rows) + int64(p.Outputs))
+	n := 4 * (5*int64(p.Rows) + int64(p.Outputs))
 	if p.Cache != nil {
 		n += 4 * int64(p.Sequences) * (int64(p.Pages) + 1)
 	}
@@ -69,7 +73,9 @@ func (s *step) fill(from *device.Step) {
 	s.positions = append(s.positions[:0], from.Positions...)
 	s.sequences = append(s.sequences[:0], from.Sequences...)
 	s.outputs = append(s.outputs[:0], from.Outputs...)
-	s.written = 4 * int64(3*len(s.tokens)+len(s.outputs))
+	s.adapters = append(s.adapters[:0], from.Adapters...)
+	s.scales = append(s.scales[:0], from.Scales...)
+	s.written = 4 * int64(3*len(s.tokens)+len(s.outputs)+2*len(s.adapters))
 	if p.Cache != nil {
 		s.lengths = append(s.lengths[:0], from.Lengths...)
 		for i, table := range from.BlockTables {

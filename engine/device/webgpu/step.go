@@ -5,6 +5,8 @@ import "github.com/realm-webgpu/realm/engine/device"
 // stepLayout says where each part of a step lies in the step buffer, in words.
 type stepLayout struct {
 	tokens, positions, sequences, outputs, samplers, lengths, tables int
+	adapters, scales, outputAdapters, outputScales                   int // where adapts
+	adapts                                                           bool
 	pages                                                            int // of a block table
 	words                                                            int
 }
@@ -32,6 +34,17 @@ func newStepLayout(p *device.Program) stepLayout {
 	take(&l.sequences, p.Rows)
 	take(&l.outputs, p.Outputs)
 	take(&l.samplers, p.Outputs*samplerWords)
+	for _, op := range p.Ops {
+		_, down := op.(*device.AdapterDown)
+		_, up := op.(*device.AdapterUp)
+		l.adapts = l.adapts || down || up
+	}
+	if l.adapts {
+		take(&l.adapters, p.Rows)
+		take(&l.scales, p.Rows)
+		take(&l.outputAdapters, p.Outputs)
+		take(&l.outputScales, p.Outputs)
+	}
 	if p.Cache == nil {
 		l.lengths, l.words = at, at
 		return l
@@ -54,6 +67,9 @@ func (l *stepLayout) write(host []uint32, s *device.Step) []uint32 {
 	for i, sampler := range s.Samplers {
 		putSampler(host[l.samplers+i*samplerWords:], sampler)
 	}
+	if l.adapts {
+		l.writeAdapters(host, s)
+	}
 	if l.pages == 0 { // there is no cache
 		return host[:l.lengths]
 	}
@@ -66,6 +82,18 @@ func (l *stepLayout) write(host []uint32, s *device.Step) []uint32 {
 	}
 	host[stepChunks] = uint32(longest+device.PageTokens-1) / device.PageTokens
 	return host[:end]
+}
+
+// writeAdapters lays out the adapters of rows, and those of outputs.
+func (l *stepLayout) writeAdapters(host []uint32, s *device.Step) {
+	put(host[l.adapters:], s.Adapters)
+	for i, scale := range s.Scales {
+		host[l.scales+i] = bits(scale)
+	}
+	for i, row := range s.Outputs {
+		host[l.outputAdapters+i] = uint32(s.Adapters[row])
+		host[l.outputScales+i] = bits(s.Scales[row])
+	}
 }
 
 func put(to []uint32, from []int32) {

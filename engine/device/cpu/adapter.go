@@ -1,0 +1,105 @@
+package cpu
+
+import (
+	"fmt"
+
+	"github.com/realm-webgpu/realm/engine/device"
+)
+
+// adapterDown is device.AdapterDown. Its items are rows.
+type adapterDown struct {
+	base
+	out, x block
+	bank   *device.Bank
+	down   *storage
+}
+
+func (k *adapterDown) run(s *step) {
+	k.step = s
+	k.pool.run(k, s.rows(k.out.outputs), grain(k.bank.Width()*k.bank.Columns))
+}
+
+func (k *adapterDown) do(_, first, last int) {
+	width, columns := k.bank.Width(), k.bank.Columns
+	for t := first; t < last; t++ {
+		out, x := k.out.row(t), k.x.row(t)
+		clear(out)
+		slot := k.step.adapter(t, k.out.outputs)
+		if slot < 0 {
+			continue
+		}
+		down := k.down.values[slot*columns*width:][:columns*width]
+		for i := 0; i < columns; i += 4 {
+			a, b, c, d := x[i], x[i+1], x[i+2], x[i+3]
+			for j, block := 0, down[i*width:][:4*width]; j < width; j, block = j+1, block[4:] {
+				out[j] += (float32(block[0]*a) + float32(block[1]*b)) + (float32(block[2]*c) + float32(block[3]*d))
+			}
+		}
+	}
+}
+
+// adapterUp is device.AdapterUp. Its items are rows.
+type adapterUp struct {
+	base
+	out, x block
+	bank   *device.Bank
+	up     *storage
+}
+
+func (k *adapterUp) run(s *step) {
+	k.step = s
+	k.pool.run(k, s.rows(k.out.outputs), grain(k.bank.Rank*k.out.width))
+}
+
+func (k *adapterUp) do(_, first, last int) {
+	rank, width := k.bank.Rank, k.out.width
+	for t := first; t < last; t++ {
+		slot := k.step.adapter(t, k.out.outputs)
+		if slot < 0 {
+			continue
+		}
+		scale := k.step.scale(t, k.out.outputs)
+		out, x := k.out.row(t), k.x.row(t)
+		up := k.up.values[slot*rank*width:][:rank*width]
+		at := 0
+		for part, rows := range k.bank.Parts {
+			to := out[at : at+rows]
+			for r := range rank {
+				v := scale * x[part*rank+r]
+				for i, b := range up[r*width+at:][:rows] {
+					to[i] += float32(v * b)
+				}
+			}
+			at += rows
+		}
+	}
+}
+
+// bank keeps a storage of adapters for the executable.
+func (e *executable) bank(of device.Storage) (*storage, error) {
+	s, ok := of.(*storage)
+	if !ok || s.device != e.device {
+		return nil, fmt.Errorf("a bank of another device: %w", device.ErrProgram)
+	}
+	if s.closed.Load() {
+		return nil, fmt.Errorf("bank: %w", device.ErrClosed)
+	}
+	s.holds.Add(1)
+	e.held = append(e.held, s)
+	return s, nil
+}
+
+// adapter returns the slot of a row, or of an output; negative: none.
+func (s *step) adapter(row int, outputs bool) int {
+	if outputs {
+		row = int(s.outputs[row])
+	}
+	return int(s.adapters[row])
+}
+
+func (s *step) scale(row int, outputs bool) float32 {
+	if outputs {
+		row = int(s.outputs[row])
+	}
+	return s.scales[row]
+}
