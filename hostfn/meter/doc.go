@@ -25,5 +25,10 @@ const (
 // left. It may be below 0: then the next entry or loop turn calls refill.
 const ExportFuel = "realm1_meter.fuel"
 
-// bytesPerUnit is how many bytes of memory.copy, .fill and .init cost a unit.
-const bytesPerUnit = 64
+// Ranges cost a unit for so many bytes of memory or elements of a table, as powers
+// of two, and memory.grow as much as to fill the pages.
+const (
+	bytesShift    = 6
+	elementsShift = 3
+	pageUnits     = 1 << 16 >> bytesShift
+)

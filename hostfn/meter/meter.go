@@ -27,7 +27,11 @@ func Meter(data []byte) ([]byte, error) {
 			return nil, fmt.Errorf("meter: export %s: %w", e.Name, ErrName)
 		}
 	}
-	p := &pass{module: m, refill: uint32(m.Imported(wasm.KindFunction)), fuel: uint32(len(m.AllGlobals()))}
+	imported := m.Imported(wasm.KindFunction)
+	p := &pass{
+		module: m, refill: uint32(imported), fuel: uint32(len(m.AllGlobals())),
+		more: uint32(imported + 1 + len(m.Functions)),
+	}
 	for i := range m.Code {
 		if err := p.function(i); err != nil {
 			return nil, err
@@ -43,7 +47,9 @@ type pass struct {
 	module *wasm.Module
 	refill uint32 // index of the imported function; what had it and those behind it move up
 	fuel   uint32 // index of the global
-	costs  []int64
+	more   uint32 // index of the function that pays debts, behind all others
+	// regions are those of the function that is being rewritten.
+	regions []region
 }
 
 // moved returns the new index of a function.
@@ -54,13 +60,16 @@ func (p *pass) moved(index uint32) uint32 {
 	return index
 }
 
-// add adds the import, the global and its export.
+// add adds the import, the function more, the global and its export.
 func (p *pass) add() {
 	m := p.module
+	gives := uint32(len(m.Types))
 	m.Types = append(m.Types, wasm.FuncType{Results: []wasm.ValueType{wasm.I64}})
 	m.Imports = append(m.Imports, wasm.Import{
-		Module: ImportModule, Name: ImportName, Kind: wasm.KindFunction, Function: uint32(len(m.Types) - 1),
+		Module: ImportModule, Name: ImportName, Kind: wasm.KindFunction, Function: gives,
 	})
+	m.Functions = append(m.Functions, gives)
+	m.Code = append(m.Code, wasm.Body{Code: p.moreCode()})
 	m.Globals = append(m.Globals, wasm.Global{
 		GlobalType: wasm.GlobalType{Type: wasm.I64, Mutable: true},
 		Init:       append(wasm.AppendI64Const(nil, 0), byte(wasm.OpEnd)),
@@ -113,4 +122,21 @@ func (p *pass) expression(code []byte) []byte {
 		}
 	}
 	return out
+}
+
+// moreCode is the function that calls refill until what was taken is paid for. It
+// leaves what there is then in the global, and returns it.
+func (p *pass) moreCode() []byte {
+	b := []byte{byte(wasm.OpLoop), emptyBlock}
+	b = wasm.AppendOp(b, wasm.OpCall, uint64(p.refill))
+	b = wasm.AppendOp(b, wasm.OpGlobalGet, uint64(p.fuel))
+	b = append(b, byte(wasm.OpI64Add))
+	b = wasm.AppendOp(b, wasm.OpGlobalSet, uint64(p.fuel))
+	b = wasm.AppendOp(b, wasm.OpGlobalGet, uint64(p.fuel))
+	b = wasm.AppendI64Const(b, 0)
+	b = append(b, byte(wasm.OpI64LtS))
+	b = wasm.AppendOp(b, wasm.OpBrIf, 0)
+	b = append(b, byte(wasm.OpEnd))
+	b = wasm.AppendOp(b, wasm.OpGlobalGet, uint64(p.fuel))
+	return append(b, byte(wasm.OpEnd))
 }

@@ -125,7 +125,7 @@ func (d *decoder) known(id byte) {
 	case sectionGlobal:
 		for range d.count(MaxEntries, "globals") {
 			g := Global{GlobalType: d.globalType()}
-			g.Init = d.expression()
+			g.Init = d.constant()
 			d.m.Globals = append(d.m.Globals, g)
 		}
 	case sectionExport:
@@ -254,7 +254,7 @@ func (d *decoder) element() {
 		if n := len(d.m.AllTables()); d.err == nil && uint64(e.Table) >= uint64(n) {
 			d.fail(at, "unknown table %d of %d", e.Table, n)
 		}
-		e.Offset = d.expression()
+		e.Offset = d.constant()
 	case flags&2 == 0:
 		e.Mode = Passive
 	default:
@@ -271,7 +271,7 @@ func (d *decoder) element() {
 	n := d.count(MaxFunctions, "elements")
 	if flags&4 != 0 {
 		for range n {
-			e.Expressions = append(e.Expressions, d.expression())
+			e.Expressions = append(e.Expressions, d.constant())
 		}
 	} else {
 		for range n {
@@ -320,7 +320,7 @@ func (d *decoder) body(t FuncType) Body {
 	if d.err == nil {
 		b.At = d.at
 		b.Code = d.data[d.at:end]
-		d.walk(&b)
+		d.walk(&b, total)
 	}
 	if d.err == nil {
 		d.at, d.end = end, section
@@ -328,10 +328,19 @@ func (d *decoder) body(t FuncType) Body {
 	return b
 }
 
-// walk checks the shape of the instructions of a body.
-func (d *decoder) walk(b *Body) {
+// walk checks the shape of the instructions of a body, and their indices: a pass
+// may add functions, globals and locals, and none of them may be named before.
+func (d *decoder) walk(b *Body, locals uint64) {
+	bounds := &bounds{
+		types: len(d.m.Types), functions: d.functions, tables: len(d.m.AllTables()), globals: len(d.m.AllGlobals()),
+		locals: int(locals), elements: len(d.m.Elements), data: int(d.dataCount),
+	}
 	c := NewCode(b)
 	for c.Next() {
+		if what, index, ok := bounds.check(c); !ok {
+			d.fail(b.At+c.Start, "unknown %s %d", what, index)
+			return
+		}
 		switch {
 		case c.Depth == 0 && c.End != len(b.Code):
 			d.fail(b.At+c.End, "operators remaining after end of function")
@@ -368,7 +377,7 @@ func (d *decoder) segment() {
 		if len(d.m.AllMemories()) == 0 {
 			d.fail(at, "unknown memory 0")
 		}
-		s.Offset = d.expression()
+		s.Offset = d.constant()
 	}
 	s.Bytes = d.bytes(d.u32())
 	d.m.Data = append(d.m.Data, s)
