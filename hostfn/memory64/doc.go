@@ -36,5 +36,6 @@ package memory64
 // MaxPages is the most pages that a rewritten memory has: 64 KiB less than 4 GiB.
 const MaxPages = 1<<16 - 1
 
-// MaxElements is the most elements that a rewritten table has.
-const MaxElements = 1<<31 - 1
+// MaxElements is the most elements that a rewritten table has: the most that
+// wazero takes for a table to begin with.
+const MaxElements = 1 << 27

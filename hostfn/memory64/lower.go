@@ -17,7 +17,7 @@ type Lowered struct {
 	Tables   []wasm.Table
 	// Instantiation says why the module cannot be instantiated though it is well
 	// formed: its memory or table is larger from the start than can be mapped.
-	// Bytes has a smaller one then.
+	// Bytes, which has an empty one then, tells only whether the module is valid.
 	Instantiation error
 }
 
@@ -136,15 +136,16 @@ func (l *lowering) lowerLimits(x *wasm.Limits, kind wasm.Kind, index int, most u
 	if !x.Is64 {
 		return
 	}
-	if x.Min > most && l.instantiation == nil {
-		l.instantiation = &SizeError{kind, index, x.Min, most}
+	if x.Min > most {
+		if l.instantiation == nil {
+			l.instantiation = &SizeError{kind, index, x.Min, most}
+		}
+		x.Min = 0
 	}
-	x.Is64 = false
-	x.Min = min(x.Min, most)
-	if !x.HasMax && kind == wasm.KindMemory {
+	if !x.HasMax {
 		x.HasMax, x.Max = true, most
 	}
-	x.Max = min(x.Max, most)
+	x.Is64, x.Max = false, min(x.Max, most)
 }
 
 // memory64 reports whether the memory has 64-bit addresses.
