@@ -26,7 +26,9 @@ func adapters(l *lab) {
 			plain := l.inputs(tokens, bank.Rows(), normal("adapter results", 1))
 			for _, rows := range []int{1, 4, 8} {
 				p := l.probe(fmt.Sprintf("adapter of rank %d on %v", rank, parts), rows, nil)
-				p.label = func(s *device.Step, row int) string { return fmt.Sprintf("row %d of rank %d on %v", s.Tokens[row], rank, parts) }
+				p.label = func(s *device.Step, row int) string {
+					return fmt.Sprintf("row %d of rank %d on %v", s.Tokens[row], rank, parts)
+				}
 				x, out := p.embed(table), p.embed(plain)
 				mid := p.NewBuffer(bank.Width())
 				p.Add(&device.AdapterDown{Out: mid, X: x, Bank: bank}, &device.AdapterUp{Out: out, X: mid, Bank: bank})
