@@ -11,6 +11,7 @@ import (
 	"github.com/realm-webgpu/realm/hostfn"
 	"github.com/realm-webgpu/realm/hostfn/abi"
 	"github.com/realm-webgpu/realm/hostfn/native"
+	"github.com/realm-webgpu/realm/web/tenant"
 )
 
 // Answer is a call that was let in. It holds a model and a guest until it is closed.
@@ -21,9 +22,8 @@ type Answer struct {
 	call    Call
 	tenant  *Tenant
 	lease   *lease
-	adapter string
 	module  *native.Module
-	charge  charge
+	charge  *tenant.Admission // nil: it was not let in
 	closed  sync.Once
 }
 
@@ -34,13 +34,11 @@ func (s *Service) Start(ctx context.Context, c Call) (*Answer, error) {
 	if c.Deliver == nil {
 		return nil, errorOf(errors.New("service: start: Deliver is missing"))
 	}
-	a := &Answer{service: s, call: c, tenant: s.tenantOf(c.Tenant)}
-	a.ctx, a.cancel = context.WithCancelCause(ctx)
-	err := s.enter(a)
-	if err == nil {
-		err = a.prepare()
-	}
+	a, err := s.enter(ctx, c)
 	if err != nil {
+		return nil, errorOf(err)
+	}
+	if err := a.prepare(); err != nil {
 		a.Close()
 		return nil, a.fault(err)
 	}
@@ -54,7 +52,6 @@ func (a *Answer) prepare() error {
 	if err != nil {
 		return err
 	}
-	a.adapter = adapter
 	if a.module, err = s.guests.load(a.ctx, a.tenant, c.Guest); err != nil {
 		return err
 	}
@@ -65,14 +62,12 @@ func (a *Answer) prepare() error {
 	if a.charge, err = a.tenant.admit(estimate(c)); err != nil {
 		return err
 	}
-	if a.lease, err = s.models.acquire(a.ctx, spec); err != nil {
-		return err
-	}
-	return a.lease.checkAdapter(adapter)
+	a.lease, err = s.models.acquire(a.ctx, spec, adapter)
+	return err
 }
 
 // Rates says what is left of the tenant's limits.
-func (a *Answer) Rates() Rates { return a.tenant.Rates() }
+func (a *Answer) Rates() tenant.Rates { return a.charge.Rates }
 
 // Close gives back what the answer holds. It ends one that runs.
 func (a *Answer) Close() {
@@ -84,7 +79,9 @@ func (a *Answer) Close() {
 		if a.lease != nil {
 			a.lease.release()
 		}
-		a.charge.settle(0)
+		if a.charge != nil {
+			a.charge.Settle(0)
+		}
 		a.service.leave(a)
 	})
 }
@@ -103,7 +100,7 @@ func (a *Answer) Run() (Result, error) {
 	w := newWriter(a)
 	err := a.run(w)
 	result := w.result()
-	a.charge.settle(result.Usage.Prompt + result.Usage.Completion)
+	a.charge.Settle(result.Usage.Prompt + result.Usage.Completion)
 	var told *Error
 	if err != nil {
 		told = a.fault(err)
@@ -154,7 +151,7 @@ type request struct {
 // arguments returns the request as the guest reads it.
 func (a *Answer) arguments() ([]byte, error) {
 	r := request{Request: a.call.Request}
-	r.Model, r.Adapter = "", a.adapter
+	r.Model, r.Adapter = "", a.lease.adapter
 	if a.call.Request.Messages != nil {
 		var err error
 		if r.Messages, err = json.Marshal(a.call.Request.Messages); err != nil {
@@ -297,7 +294,7 @@ func (w *writer) end() error {
 func (w *writer) result() Result {
 	u := w.usage
 	r := Result{
-		Model: w.answer.lease.name(), Adapter: w.answer.adapter,
+		Model: w.answer.lease.name(), Adapter: w.answer.lease.adapter,
 		Usage: Usage{
 			Prompt: u.PromptTokens, Cached: u.CachedTokens, Completion: w.tokens, Accepted: u.Accepted, Proposed: u.Proposed,
 		},

@@ -25,11 +25,15 @@ type EmbedResult struct {
 
 // Embed returns embeddings.
 func (s *Service) Embed(ctx context.Context, c EmbedCall) (EmbedResult, error) {
-	a := &Answer{service: s, call: Call{ID: c.ID, Model: c.Model, Adapter: NoAdapter}, tenant: s.tenantOf(c.Tenant)}
-	a.ctx, a.cancel = context.WithCancelCause(ctx)
+	a, err := s.enter(ctx, Call{ID: c.ID, Tenant: c.Tenant, Model: c.Model, Adapter: NoAdapter})
+	if err != nil {
+		return EmbedResult{}, errorOf(err)
+	}
 	defer a.Close()
 	result, err := a.embed(c)
-	a.charge.settle(result.Usage.Prompt)
+	if a.charge != nil {
+		a.charge.Settle(result.Usage.Prompt)
+	}
 	var told *Error
 	if err != nil {
 		told = a.fault(err)
@@ -44,9 +48,6 @@ func (s *Service) Embed(ctx context.Context, c EmbedCall) (EmbedResult, error) {
 func (a *Answer) embed(c EmbedCall) (EmbedResult, error) {
 	s := a.service
 	var r EmbedResult
-	if err := s.enter(a); err != nil {
-		return r, err
-	}
 	spec, _, err := s.models.resolve(a.tenant, c.Model, NoAdapter)
 	if err != nil {
 		return r, err
@@ -61,7 +62,7 @@ func (a *Answer) embed(c EmbedCall) (EmbedResult, error) {
 	if a.charge, err = a.tenant.admit(guess); err != nil {
 		return r, err
 	}
-	if a.lease, err = s.models.acquire(a.ctx, spec); err != nil {
+	if a.lease, err = s.models.acquire(a.ctx, spec, ""); err != nil {
 		return r, err
 	}
 	m := a.lease.model.engine

@@ -144,7 +144,10 @@ var kinds = []struct {
 // what is wrong with its request.
 func exitError(exit *hostfn.ExitError) *Error {
 	e := &Error{Code: InvalidRequest, Message: exit.Message, Err: exit}
-	if e.Message == "" {
+	switch {
+	case exit.Err != nil: // it says more than the guest knows
+		e.Message = exit.Err.Error()
+	case e.Message == "":
 		e.Message = exit.Error()
 	}
 	if exit.Exit {

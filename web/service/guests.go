@@ -24,7 +24,7 @@ func newGuests(ctx context.Context, o Options) (*guests, error) {
 	}
 	g := &guests{host: host, own: o.Guest, byName: o.Guests}
 	if o.Tenants != nil {
-		g.tenants = func(ctx context.Context, t *Tenant) ([]byte, error) { return o.Tenants.GuestModule(ctx, t.options) }
+		g.tenants = func(ctx context.Context, t *Tenant) ([]byte, error) { return o.Tenants.GuestModule(ctx, t.ID()) }
 	}
 	// A module that is no guest is found before someone asks for it.
 	for name, module := range o.Guests {
@@ -55,7 +55,13 @@ func (g *guests) names(t *Tenant) []string {
 }
 
 // GuestNames returns the guests that a tenant may name in its requests.
-func (s *Service) GuestNames(t *Tenant) []string { return s.guests.names(s.tenantOf(t)) }
+func (s *Service) GuestNames(t *Tenant) ([]string, error) {
+	t, err := s.current(t)
+	if err != nil {
+		return nil, err
+	}
+	return s.guests.names(t), nil
+}
 
 // load makes the guest of a request ready: the one that it names, the tenant's, or
 // what is built in.

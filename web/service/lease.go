@@ -72,7 +72,7 @@ func (g *guestModels) Open(name string) (*hostfn.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("service: model %q: %w", name, hostfn.ErrNotFound)
 	}
-	l, err := all.acquire(a.ctx, m)
+	l, err := all.acquire(a.ctx, m, "")
 	if err != nil {
 		return nil, err
 	}

@@ -74,6 +74,7 @@ type model struct {
 	format  chat.Format
 	markers map[int32]bool // control tokens that the format is read by
 	leases  int
+	users   map[string]int // leases by their adapter, "" left out
 }
 
 func newModels(s *Service, specs []ModelSpec) (*models, error) {
@@ -82,7 +83,7 @@ func newModels(s *Service, specs []ModelSpec) (*models, error) {
 		if spec.Name == "" || spec.Open == nil || all.byName[spec.Name] != nil {
 			return nil, fmt.Errorf("service: model %q: no name, no file, or a name that is taken", spec.Name)
 		}
-		m := &model{spec: spec, adapters: map[string]AdapterSpec{}}
+		m := &model{spec: spec, adapters: map[string]AdapterSpec{}, users: map[string]int{}}
 		m.info = ModelInfo{ID: spec.Name, Root: spec.Name, Created: spec.Created, Draft: spec.Draft != ""}
 		for _, a := range spec.Adapters {
 			m.adapters[a.Name] = a
@@ -184,22 +185,27 @@ func (all *models) list(t *Tenant) []ModelInfo {
 	return list
 }
 
-// lease holds a model for a request.
+// lease holds a model for a request, and an adapter of it.
 type lease struct {
-	models *models
-	model  *model
-	once   sync.Once
+	models  *models
+	model   *model
+	adapter string
+	once    sync.Once
 }
 
-// acquire returns a lease of a model, and loads it where it is not. Loads go on when
-// whoever began one has gone; there is one at a time of each model.
-func (all *models) acquire(ctx context.Context, m *model) (*lease, error) {
+// acquire returns a lease of a model and an adapter, "" for none, and loads the model
+// where it is not. Loads go on when whoever began one has gone; there is one at a time
+// of each model.
+func (all *models) acquire(ctx context.Context, m *model, adapter string) (*lease, error) {
 	for {
 		all.mu.Lock()
 		if m.engine != nil {
 			m.leases++
+			if adapter != "" {
+				m.users[adapter]++
+			}
 			all.mu.Unlock()
-			return &lease{models: all, model: m}, nil
+			return &lease{models: all, model: m, adapter: adapter}, nil
 		}
 		began := m.loading
 		if began == nil {
@@ -269,7 +275,7 @@ func (all *models) put(m *model) error {
 
 // setDraft loads a draft model, which stays as long as the model does.
 func (all *models) setDraft(ctx context.Context, m *engine.Model, d *model) error {
-	held, err := all.acquire(ctx, d)
+	held, err := all.acquire(ctx, d, "")
 	if err != nil {
 		return err
 	}
@@ -294,6 +300,12 @@ func (l *lease) release() {
 		l.models.mu.Lock()
 		defer l.models.mu.Unlock()
 		l.model.leases--
+		if l.adapter == "" {
+			return
+		}
+		if l.model.users[l.adapter]--; l.model.users[l.adapter] == 0 {
+			delete(l.model.users, l.adapter)
+		}
 	})
 }
 

@@ -113,15 +113,22 @@ func (s *Service) Ready() error {
 // errDraining is what a call gets that comes too late.
 var errDraining = &Error{Code: Unavailable, Message: "the server is shutting down", RetryAfter: retryAfter}
 
-// enter takes note of an answer.
-func (s *Service) enter(a *Answer) error {
+// enter begins an answer, which has to be closed.
+func (s *Service) enter(ctx context.Context, c Call) (*Answer, error) {
+	t, err := s.current(c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	a := &Answer{service: s, call: c, tenant: t}
+	a.ctx, a.cancel = context.WithCancelCause(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining {
-		return errDraining
+		a.cancel(nil)
+		return nil, errDraining
 	}
 	s.answers[a] = struct{}{}
-	return nil
+	return a, nil
 }
 
 // leave forgets an answer.
@@ -165,7 +172,13 @@ func (s *Service) Drain(ctx context.Context) error {
 }
 
 // Models returns the models and adapters that a tenant may use.
-func (s *Service) Models(t *Tenant) []ModelInfo { return s.models.list(s.tenantOf(t)) }
+func (s *Service) Models(t *Tenant) ([]ModelInfo, error) {
+	t, err := s.current(t)
+	if err != nil {
+		return nil, err
+	}
+	return s.models.list(t), nil
+}
 
 // observe counts a call that has ended.
 func (s *Service) observe(a *Answer, r Result, err *Error) {

@@ -1,6 +1,8 @@
 package service
 
 import (
+	"maps"
+
 	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/engine/device"
 )
@@ -19,11 +21,11 @@ type Snapshot struct {
 
 // ModelState is the state of a model that is loaded.
 type ModelState struct {
-	Name    string
-	Context int
-	Cache   engine.CacheUsage
-	Leases  int            // requests that hold it
-	Adapter map[string]int // answers that use each adapter now
+	Name     string
+	Context  int
+	Cache    engine.CacheUsage
+	Leases   int            // requests that hold it
+	Adapters map[string]int // of those, the ones that use each adapter
 }
 
 // totals are counted over all calls.
@@ -39,26 +41,16 @@ func (s *Service) Snapshot() Snapshot {
 	e := s.options.Engine
 	x := Snapshot{Device: e.Device(), Memory: e.Memory(), Totals: e.Totals()}
 	x.Running, x.Waiting = e.Runs()
-	adapters := map[*model]map[string]int{}
 	s.mu.Lock()
 	x.Answers = len(s.answers)
 	x.Accepted, x.Proposed = s.totals.accepted, s.totals.proposed
-	for a := range s.answers {
-		if a.lease == nil || a.adapter == "" {
-			continue
-		}
-		if adapters[a.lease.model] == nil {
-			adapters[a.lease.model] = map[string]int{}
-		}
-		adapters[a.lease.model][a.adapter]++
-	}
 	s.mu.Unlock()
 	s.models.mu.Lock()
 	defer s.models.mu.Unlock()
 	for _, m := range s.models.order {
 		if m.engine != nil {
 			x.Models = append(x.Models, ModelState{
-				Name: m.spec.Name, Context: m.info.Context, Cache: m.engine.CacheUsage(), Leases: m.leases, Adapter: adapters[m],
+				Name: m.spec.Name, Context: m.info.Context, Cache: m.engine.CacheUsage(), Leases: m.leases, Adapters: maps.Clone(m.users),
 			})
 		}
 	}

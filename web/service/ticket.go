@@ -44,7 +44,7 @@ func (s *Service) NewTicket(t *Tenant) (text string, expires time.Time) {
 		x.open = map[string]ticket{}
 	}
 	text, expires = "rt_"+rand.Text(), now.Add(ticketLife)
-	x.open[text] = ticket{s.tenantOf(t), expires}
+	x.open[text] = ticket{t, expires}
 	return text, expires
 }
 

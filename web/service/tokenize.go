@@ -77,11 +77,15 @@ func (s *Service) open(ctx context.Context, t *Tenant, name string) (*lease, err
 	if err := s.Ready(); err != nil {
 		return nil, err
 	}
-	m, _, err := s.models.resolve(s.tenantOf(t), name, NoAdapter)
+	t, err := s.current(t)
 	if err != nil {
 		return nil, err
 	}
-	l, err := s.models.acquire(ctx, m)
+	m, _, err := s.models.resolve(t, name, NoAdapter)
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.models.acquire(ctx, m, "")
 	if err != nil {
 		return nil, errorOf(fmt.Errorf("service: open %s: %w", name, err))
 	}
