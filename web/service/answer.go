@@ -40,7 +40,11 @@ func (s *Service) Start(ctx context.Context, c Call) (*Answer, error) {
 	}
 	if err := a.prepare(); err != nil {
 		a.Close()
-		return nil, a.fault(err)
+		told := a.fault(err)
+		if o := s.options.Observer; o != nil {
+			o.End(Observation{Call: &a.call, Tenant: a.tenant, Error: told})
+		}
+		return nil, told
 	}
 	return a, nil
 }
@@ -203,12 +207,14 @@ type writer struct {
 	first   time.Duration // until there was text or a token
 	last    time.Duration
 	queued  time.Duration
-	tokens  int // chosen, as far as events tell
+	counts  bool // the guest tells of each token
+	tokens  int  // chosen, as far as events tell
 	usage   guest.Event
 }
 
 func newWriter(a *Answer) *writer {
-	return &writer{answer: a, choices: map[int]*choice{}, start: time.Now()}
+	r := &a.call.Request
+	return &writer{answer: a, choices: map[int]*choice{}, start: time.Now(), counts: r.EchoTokens || r.Logprobs}
 }
 
 // maxChannel bounds the choices: those of a guest's own, too.
@@ -222,18 +228,23 @@ func (w *writer) emit(_ context.Context, channel uint32, p []byte) error {
 	if channel >= maxChannel {
 		return nil // it is nothing that a client of ours reads
 	}
-	w.mark()
+	if !w.counts {
+		w.mark()
+	}
 	c := w.choice(int(channel))
 	c.add(string(p))
 	return c.flush(w.answer.call.Deliver)
 }
 
-// mark notes the time of a text or a token.
+// mark notes the time of a token, or where those are not told, of a text.
 func (w *writer) mark() {
-	w.last = time.Since(w.start)
+	now := time.Since(w.start)
 	if w.first == 0 {
-		w.first = w.last
+		w.first = now
+	} else if o := w.answer.service.options.Observer; o != nil {
+		o.Gap(w.answer.lease.name(), now-w.last)
 	}
+	w.last = now
 }
 
 // event takes an event. Those that are not known, of a guest of a tenant's own say,

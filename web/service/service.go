@@ -32,15 +32,22 @@ type Options struct {
 	RequestTimeout time.Duration
 	// SavedSequences is how many sequences of a tenant are kept between requests.
 	SavedSequences int
-	// Observe, unless nil, is told of each call that has ended.
-	Observe func(Observation)
-	Log     *slog.Logger
+	Observer       Observer // nil: nobody looks
+	Log            *slog.Logger
+}
+
+// Observer looks at calls, for metrics. It must not wait.
+type Observer interface {
+	// Gap is told of the time between two pieces of the answers of a call.
+	Gap(model string, gap time.Duration)
+	// End is told of each call that has ended, and of those that were not let in.
+	End(Observation)
 }
 
 // Observation is a call that has ended.
 type Observation struct {
 	Call   *Call
-	Tenant *Tenant
+	Tenant *Tenant // nil: unknown
 	Result Result
 	Error  *Error // nil: it went well
 }
@@ -186,8 +193,8 @@ func (s *Service) observe(a *Answer, r Result, err *Error) {
 	s.totals.add(r)
 	s.mu.Unlock()
 	s.record(a.tenant, r, err)
-	if s.options.Observe != nil {
-		s.options.Observe(Observation{Call: &a.call, Tenant: a.tenant, Result: r, Error: err})
+	if o := s.options.Observer; o != nil {
+		o.End(Observation{Call: &a.call, Tenant: a.tenant, Result: r, Error: err})
 	}
 	if err != nil && err.Code == InternalError {
 		s.log.Error("a request failed", "request", a.call.ID, "tenant", a.tenant.ID(), "error", err.Err)
