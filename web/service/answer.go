@@ -228,7 +228,7 @@ func (w *writer) emit(_ context.Context, channel uint32, p []byte) error {
 	if channel >= maxChannel {
 		return nil // it is nothing that a client of ours reads
 	}
-	if !w.counts {
+	if !w.counts || w.first == 0 {
 		w.mark()
 	}
 	c := w.choice(int(channel))
