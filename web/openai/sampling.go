@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"encoding/json"
 	"math/rand/v2"
 	"strconv"
 
@@ -51,16 +50,16 @@ func sampling(o *object, l Limits, r *guest.Request) {
 // seed reads any integer of 64 bits, with or without a sign. Without one, no answer is
 // like another.
 func seed(o *object) uint64 {
-	var n json.Number
-	if !o.read("seed", "an integer", &n) {
+	raw := o.take("seed")
+	if raw == nil {
 		return rand.Uint64()
 	}
-	if i, err := strconv.ParseInt(n.String(), 10, 64); err == nil {
+	if i, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
 		return uint64(i)
 	}
-	u, err := strconv.ParseUint(n.String(), 10, 64)
+	u, err := strconv.ParseUint(string(raw), 10, 64)
 	if err != nil {
-		o.fail("seed", "%s is no integer of 64 bits", clip(n.String()))
+		o.fail("seed", "%s is no integer of 64 bits", clip(string(raw)))
 	}
 	return u
 }
@@ -68,7 +67,7 @@ func seed(o *object) uint64 {
 // bias reads logit_bias, from the ids of tokens to what is added to their logits.
 func bias(o *object, l Limits, r *guest.Request) {
 	const name, most = "logit_bias", 100
-	var all map[string]json.Number
+	var all map[string]float64
 	if !o.read(name, "an object of numbers", &all) {
 		return
 	}
@@ -76,15 +75,14 @@ func bias(o *object, l Limits, r *guest.Request) {
 		o.fail(name, "%d tokens, at most %d", len(all), l.Biases)
 		return
 	}
-	for token, n := range all {
+	for token, f := range all {
 		id, err := strconv.ParseUint(token, 10, 31)
 		if err != nil {
 			o.fail(name, "%q is no id of a token", clip(token))
 			return
 		}
-		f, err := n.Float64()
-		if err != nil || !(f >= -most && f <= most) {
-			o.fail(name, "%s of token %s is not in [-%d, %d]", clip(n.String()), token, most, most)
+		if !(f >= -most && f <= most) {
+			o.fail(name, "%g of token %s is not in [-%d, %d]", f, token, most, most)
 			return
 		}
 		if r.LogitBias == nil {
