@@ -18,6 +18,8 @@ type EmbedOptions struct {
 	// Raw leaves embeddings as long as they are. Without, they have the Euclidean
 	// length 1, so that the cosine of two is their scalar product.
 	Raw bool
+	// Tenant, unless nil, is whose work it is.
+	Tenant *Tenant
 }
 
 // Embed returns the embedding of a text [1][EmbeddingLength], or with PoolingNone
@@ -54,7 +56,7 @@ func (m *Model) embed(ctx context.Context, tokens []int32, o EmbedOptions) ([][]
 	case config.Bidirectional && n > m.core.Chunk():
 		return nil, &ContextError{Need: n, Limit: m.core.Chunk()}
 	}
-	s, err := m.NewSequence()
+	s, err := m.sequenceOf(o.Tenant)
 	if err != nil {
 		return nil, err
 	}

@@ -34,3 +34,11 @@ func (t *Tenant) NewSequence(m *Model) (*Sequence, error) {
 	}
 	return m.newSequence(t.Tenant)
 }
+
+// sequenceOf returns an empty sequence of a tenant, or of the engine's own.
+func (m *Model) sequenceOf(t *Tenant) (*Sequence, error) {
+	if t == nil {
+		return m.NewSequence()
+	}
+	return t.NewSequence(m)
+}

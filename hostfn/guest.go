@@ -142,6 +142,7 @@ type Usage struct {
 	Tokens uint64        // read and chosen
 	Emits  uint64        // bytes emitted
 	Waited time.Duration // for the engine, with nothing else to do
+	Queued time.Duration // of the first row that ended: until it was taken into a step
 }
 
 // Usage returns what the instance has used. It is for the goroutine that runs the

@@ -12,6 +12,7 @@ import (
 // row is a row of a step or of gen on its way.
 type row struct {
 	abi.Row
+	usage    *Usage
 	sequence *sequence
 	sampler  *sampler
 	grammar  *grammarState
@@ -49,7 +50,7 @@ func (c call) rows(at, n uint64, gen bool) ([]*row, []engine.Request, abi.Errno)
 			letGo(rows)
 			return nil, nil, e
 		}
-		r := &row{}
+		r := &row{usage: &c.Guest.usage}
 		r.Row.Decode(b)
 		if e := c.request(r, &requests[i], gen); e != abi.OK {
 			letGo(rows)
@@ -285,7 +286,11 @@ func (r *row) next() (o engine.Output, ok bool) {
 func (r *row) end() {
 	r.ended = true
 	r.reason = r.run.Reason()
-	r.sequence.cached = r.run.Stats().CachedTokens
+	stats := r.run.Stats()
+	r.sequence.cached = stats.CachedTokens
+	if r.usage.Queued == 0 {
+		r.usage.Queued = stats.Queued
+	}
 	// A run keeps the tokens that it read, and a ticket may lie for long.
 	r.run = nil
 	if r.peeked && r.seen && r.err == nil {

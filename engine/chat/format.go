@@ -144,6 +144,14 @@ func (f Format) Markers() []string {
 	return slices.DeleteFunc(texts, func(text string) bool { return text == "" })
 }
 
+// CallMarker is the text that opens a call, "" where calls are not marked.
+func (f Format) CallMarker() string {
+	if calls := f.family().calls; len(calls) > 0 {
+		return calls[0].opening
+	}
+	return ""
+}
+
 // OpensReasoning reports whether a prompt ends with the marker that begins reasoning, as templates
 // write it for some models. Their answers begin inside the block: see ParserOptions.
 func (f Format) OpensReasoning(prompt string) bool {

@@ -26,6 +26,7 @@ type Metadata interface {
 type Template struct {
 	plain    *jinja.Template
 	toolUse  *jinja.Template // for requests with tools; nil where plain is for those too
+	format   Format
 	bos, eos string
 }
 
@@ -36,7 +37,7 @@ func NewTemplate(source, bos, eos string) (*Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("chat: read template: %w", err)
 	}
-	return &Template{plain: plain, bos: bos, eos: eos}, nil
+	return &Template{plain: plain, format: DetectFormat(source), bos: bos, eos: eos}, nil
 }
 
 // Open reads a model's own template, and its template for requests with tools if it has another for
@@ -59,8 +60,14 @@ func Open(md Metadata, bos, eos string) (*Template, error) {
 	if t.toolUse, err = jinja.Parse(source); err != nil {
 		return nil, fmt.Errorf("chat: read template for tools: %w", err)
 	}
+	if f := DetectFormat(source); f != FormatPlain {
+		t.format = f
+	}
 	return t, nil
 }
+
+// Format says how the template's model marks reasoning and calls in its answers.
+func (t *Template) Format() Format { return t.format }
 
 // Request is what a template is given.
 type Request struct {

@@ -1,0 +1,310 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/realm-webgpu/realm/guest"
+	"github.com/realm-webgpu/realm/hostfn"
+	"github.com/realm-webgpu/realm/hostfn/abi"
+	"github.com/realm-webgpu/realm/hostfn/native"
+)
+
+// Answer is a call that was let in. It holds a model and a guest until it is closed.
+type Answer struct {
+	service *Service
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	call    Call
+	tenant  *Tenant
+	lease   *lease
+	adapter string
+	module  *native.Module
+	charge  charge
+	closed  sync.Once
+}
+
+// Start lets a call in, or says why not: what it names is not there or not the
+// tenant's, its limits are used up, or the server drains. A model that is not loaded
+// is loaded first. The answer has to be closed; ctx ends it.
+func (s *Service) Start(ctx context.Context, c Call) (*Answer, error) {
+	if c.Deliver == nil {
+		return nil, errorOf(errors.New("service: start: Deliver is missing"))
+	}
+	a := &Answer{service: s, call: c, tenant: s.tenantOf(c.Tenant)}
+	a.ctx, a.cancel = context.WithCancelCause(ctx)
+	err := s.enter(a)
+	if err == nil {
+		err = a.prepare()
+	}
+	if err != nil {
+		a.Close()
+		return nil, a.fault(err)
+	}
+	return a, nil
+}
+
+// prepare finds all that the answer needs.
+func (a *Answer) prepare() error {
+	s, c := a.service, &a.call
+	spec, adapter, err := s.models.resolve(a.tenant, c.Model, c.Adapter)
+	if err != nil {
+		return err
+	}
+	a.adapter = adapter
+	if a.module, err = s.guests.load(a.ctx, a.tenant, c.Guest); err != nil {
+		return err
+	}
+	if err := c.Chat.check(); err != nil {
+		return err
+	}
+	// Before the model is loaded: whoever is over the limit costs nothing.
+	if a.charge, err = a.tenant.admit(estimate(c)); err != nil {
+		return err
+	}
+	if a.lease, err = s.models.acquire(a.ctx, spec); err != nil {
+		return err
+	}
+	return a.lease.checkAdapter(adapter)
+}
+
+// Rates says what is left of the tenant's limits.
+func (a *Answer) Rates() Rates { return a.tenant.Rates() }
+
+// Close gives back what the answer holds. It ends one that runs.
+func (a *Answer) Close() {
+	a.closed.Do(func() {
+		a.cancel(nil)
+		if a.module != nil {
+			a.module.Release()
+		}
+		if a.lease != nil {
+			a.lease.release()
+		}
+		a.charge.settle(0)
+		a.service.leave(a)
+	})
+}
+
+// fault is the error as it is told, with what the service cancelled it for.
+func (a *Answer) fault(err error) *Error {
+	if cause := context.Cause(a.ctx); cause != nil && errors.Is(err, context.Canceled) {
+		err = cause
+	}
+	return errorOf(err)
+}
+
+// Run runs the guest and returns once it has ended. The result counts what was done
+// until then, whether there is an error or not.
+func (a *Answer) Run() (Result, error) {
+	w := newWriter(a)
+	err := a.run(w)
+	result := w.result()
+	a.charge.settle(result.Usage.Prompt + result.Usage.Completion)
+	var told *Error
+	if err != nil {
+		told = a.fault(err)
+	}
+	a.service.observe(a, result, told)
+	if told != nil {
+		return result, told
+	}
+	return result, nil
+}
+
+func (a *Answer) run(w *writer) error {
+	args, err := a.arguments()
+	if err != nil {
+		return err
+	}
+	s := a.service
+	models := &guestModels{answer: a}
+	defer models.release()
+	limits := a.tenant.options.Limits.Guest.Host()
+	if limits.WallTime == 0 {
+		limits.WallTime = s.options.RequestTimeout
+	}
+	g, err := hostfn.NewGuest(a.ctx, hostfn.Config{
+		Engine: s.options.Engine, Models: models, Tenant: a.tenant.engine, Args: args, Emit: w.emit,
+		Log: s.log.With("request", a.call.ID, "tenant", a.tenant.ID()), Capabilities: abi.CapAll,
+		Limits: limits, Saved: a.tenant.saved, Show: a.lease.show(a.call.Chat),
+	})
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	err = a.module.Run(g)
+	w.queued = g.Usage().Queued
+	if err != nil {
+		return err
+	}
+	return w.end()
+}
+
+// request is what the guest reads: a conversation has its members as they came.
+type request struct {
+	guest.Request
+	Messages json.RawMessage `json:"messages,omitempty"`
+	Template map[string]any  `json:"chat_template_kwargs,omitempty"`
+}
+
+// arguments returns the request as the guest reads it.
+func (a *Answer) arguments() ([]byte, error) {
+	r := request{Request: a.call.Request}
+	r.Model, r.Adapter = "", a.adapter
+	if a.call.Request.Messages != nil {
+		var err error
+		if r.Messages, err = json.Marshal(a.call.Request.Messages); err != nil {
+			return nil, err
+		}
+	}
+	if c := a.call.Chat; c != nil {
+		r.Messages, r.Template = c.Messages, c.Template
+		if c.Choice != ToolNone {
+			r.Tools = c.Tools
+		}
+		g, err := c.grammar()
+		if err != nil {
+			return nil, err
+		}
+		if g != nil {
+			r.Grammar = g
+		}
+	}
+	return json.Marshal(r)
+}
+
+// estimate returns about how many tokens a call is going to take: what it says, at
+// three bytes a token, and what it may write. It is settled when that is known.
+func estimate(c *Call) int {
+	n := len(c.Request.Prompt)/3 + len(c.Request.PromptTokens)
+	for _, m := range c.Request.Messages {
+		n += len(m.Content) / 3
+	}
+	if c.Chat != nil {
+		n += (len(c.Chat.Messages) + len(c.Chat.Tools)) / 3
+	}
+	most := c.Request.MaxTokens
+	if most == 0 {
+		most = usualTokens
+	}
+	return n + most*max(1, c.Request.N, c.Request.BestOf)
+}
+
+// usualTokens is how many tokens an answer is taken to have whose length nobody has
+// bounded.
+const usualTokens = 256
+
+// writer makes Deltas of what a guest emits.
+type writer struct {
+	answer  *Answer
+	choices map[int]*choice
+	start   time.Time
+	first   time.Duration // until there was text or a token
+	last    time.Duration
+	queued  time.Duration
+	tokens  int // chosen, as far as events tell
+	usage   guest.Event
+}
+
+func newWriter(a *Answer) *writer {
+	return &writer{answer: a, choices: map[int]*choice{}, start: time.Now()}
+}
+
+// maxChannel bounds the choices: those of a guest's own, too.
+const maxChannel = 128
+
+// emit takes what the guest emits.
+func (w *writer) emit(_ context.Context, channel uint32, p []byte) error {
+	if channel == abi.ChannelEvent {
+		return w.event(p)
+	}
+	if channel >= maxChannel {
+		return nil // it is nothing that a client of ours reads
+	}
+	w.mark()
+	c := w.choice(int(channel))
+	c.add(string(p))
+	return c.flush(w.answer.call.Deliver)
+}
+
+// mark notes the time of a text or a token.
+func (w *writer) mark() {
+	w.last = time.Since(w.start)
+	if w.first == 0 {
+		w.first = w.last
+	}
+}
+
+// event takes an event. Those that are not known, of a guest of a tenant's own say,
+// are of no concern here.
+func (w *writer) event(p []byte) error {
+	var e guest.Event
+	if json.Unmarshal(p, &e) != nil || e.Index < 0 || e.Index >= maxChannel {
+		return nil
+	}
+	switch e.Type {
+	case guest.EventToken:
+		w.mark()
+		w.choice(e.Index).token(e, w.answer.call.Request.Logprobs, w.answer.lease.ends(e.Token))
+	case guest.EventEnd:
+		c := w.choice(e.Index)
+		c.end(e)
+		w.tokens += e.Tokens
+		w.usage.Accepted += e.Accepted
+		w.usage.Proposed += e.Proposed
+		return c.flush(w.answer.call.Deliver)
+	case guest.EventStart:
+		w.usage.PromptTokens = e.PromptTokens
+	case guest.EventUsage:
+		w.usage, w.tokens = e, e.CompletionTokens
+	}
+	return nil
+}
+
+// choice returns a choice, a new one where there was nothing of it.
+func (w *writer) choice(index int) *choice {
+	c, ok := w.choices[index]
+	if !ok {
+		c = newChoice(index, w.answer)
+		w.choices[index] = c
+	}
+	return c
+}
+
+// end ends the choices that the guest has left open: guests need not tell.
+func (w *writer) end() error {
+	if len(w.choices) == 0 {
+		w.choice(0)
+	}
+	for i := range maxChannel {
+		c, ok := w.choices[i]
+		if !ok || c.ended {
+			continue
+		}
+		c.end(guest.Event{FinishReason: "stop"})
+		if err := c.flush(w.answer.call.Deliver); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// result returns what is known so far.
+func (w *writer) result() Result {
+	u := w.usage
+	r := Result{
+		Model: w.answer.lease.name(), Adapter: w.answer.adapter,
+		Usage: Usage{
+			Prompt: u.PromptTokens, Cached: u.CachedTokens, Completion: w.tokens, Accepted: u.Accepted, Proposed: u.Proposed,
+		},
+		Timings: Timings{Queue: w.queued, FirstToken: w.first, Total: time.Since(w.start)},
+	}
+	if took := w.last - w.first; w.tokens > 1 && took > 0 {
+		r.Timings.Decode = float64(w.tokens-1) / took.Seconds()
+	}
+	return r
+}

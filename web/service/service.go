@@ -1,0 +1,182 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/realm-webgpu/realm/engine"
+	"github.com/realm-webgpu/realm/web/tenant"
+)
+
+// Options are what a service is made of. Engine and Models are wanted.
+type Options struct {
+	Engine *engine.Engine
+	Models []ModelSpec
+	// Tenants has the keys; nil: there are none, and all requests are of one tenant.
+	Tenants *tenant.Store
+	// Usage takes what is used; nil: it is not kept.
+	Usage *tenant.Recorder
+	// Limits are the defaults of tenants, and those of the tenant without keys.
+	Limits tenant.Limits
+	// Guest is the module that answers where nothing else is asked for.
+	Guest []byte
+	// Guests are others that requests may name.
+	Guests map[string][]byte
+	// AdapterRoot is the folder that adapters are loaded from; "": none are.
+	AdapterRoot string
+	// RequestTimeout bounds an answer, waiting included. 0: ten minutes.
+	RequestTimeout time.Duration
+	// SavedSequences is how many sequences of a tenant are kept between requests.
+	SavedSequences int
+	// Observe, unless nil, is told of each call that has ended.
+	Observe func(Observation)
+	Log     *slog.Logger
+}
+
+// Observation is a call that has ended.
+type Observation struct {
+	Call   *Call
+	Tenant *Tenant
+	Result Result
+	Error  *Error // nil: it went well
+}
+
+// defaultTimeout bounds an answer that nobody has bounded otherwise.
+const defaultTimeout = 10 * time.Minute
+
+// Service answers what tenants ask. Its methods may be called from many goroutines.
+type Service struct {
+	options Options
+	log     *slog.Logger
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	models  *models
+	guests  *guests
+	tenants tenants
+	tickets tickets
+	limiter *tenant.Limiter
+
+	mu       sync.Mutex
+	draining bool
+	answers  map[*Answer]struct{}
+	idle     chan struct{} // closed when there are none any more; nil: nobody waits for it
+	totals   totals
+}
+
+// New makes a service. Models are loaded when they are asked for.
+func New(ctx context.Context, o Options) (*Service, error) {
+	if o.Engine == nil || len(o.Guest) == 0 {
+		return nil, errors.New("service: new: Engine or Guest is missing")
+	}
+	if o.RequestTimeout == 0 {
+		o.RequestTimeout = defaultTimeout
+	}
+	s := &Service{options: o, log: o.Log, answers: map[*Answer]struct{}{}, limiter: tenant.NewLimiter()}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	var err error
+	if s.models, err = newModels(s, o.Models); err != nil {
+		return nil, err
+	}
+	if s.guests, err = newGuests(ctx, o); err != nil {
+		return nil, fmt.Errorf("service: new: %w", err)
+	}
+	return s, nil
+}
+
+// Close ends what runs and gives back what was loaded. The engine stays open.
+func (s *Service) Close() error {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = s.Drain(ended) // it says that it has cancelled what ran
+	s.cancel()
+	s.tenants.close()
+	return errors.Join(s.models.close(), s.guests.close())
+}
+
+// Ready says whether requests are taken: nil, or why not.
+func (s *Service) Ready() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return errDraining
+	}
+	return nil
+}
+
+// errDraining is what a call gets that comes too late.
+var errDraining = &Error{Code: Unavailable, Message: "the server is shutting down", RetryAfter: retryAfter}
+
+// enter takes note of an answer.
+func (s *Service) enter(a *Answer) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return errDraining
+	}
+	s.answers[a] = struct{}{}
+	return nil
+}
+
+// leave forgets an answer.
+func (s *Service) leave(a *Answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.answers, a)
+	if s.idle != nil && len(s.answers) == 0 {
+		close(s.idle)
+		s.idle = nil
+	}
+}
+
+// Drain refuses new calls and waits for those that run. When ctx is done it cancels
+// them, waits until they have ended, and returns why.
+func (s *Service) Drain(ctx context.Context) error {
+	s.mu.Lock()
+	s.draining = true
+	idle := s.idle
+	if len(s.answers) > 0 && idle == nil {
+		idle = make(chan struct{})
+		s.idle = idle
+	}
+	s.mu.Unlock()
+	if idle == nil {
+		return nil
+	}
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	n := len(s.answers)
+	for a := range s.answers {
+		a.cancel(errDraining)
+	}
+	s.mu.Unlock()
+	<-idle
+	return fmt.Errorf("service: drain: %d answers were cut short: %w", n, ctx.Err())
+}
+
+// Models returns the models and adapters that a tenant may use.
+func (s *Service) Models(t *Tenant) []ModelInfo { return s.models.list(s.tenantOf(t)) }
+
+// observe counts a call that has ended.
+func (s *Service) observe(a *Answer, r Result, err *Error) {
+	s.mu.Lock()
+	s.totals.add(r)
+	s.mu.Unlock()
+	s.record(a.tenant, r, err)
+	if s.options.Observe != nil {
+		s.options.Observe(Observation{Call: &a.call, Tenant: a.tenant, Result: r, Error: err})
+	}
+	if err != nil && err.Code == InternalError {
+		s.log.Error("a request failed", "request", a.call.ID, "tenant", a.tenant.ID(), "error", err.Err)
+	}
+}

@@ -1,0 +1,66 @@
+package service
+
+import (
+	"github.com/realm-webgpu/realm/engine"
+	"github.com/realm-webgpu/realm/engine/device"
+)
+
+// Snapshot is the state of a service, for metrics and health.
+type Snapshot struct {
+	Device           device.Info
+	Memory           device.Memory // in use by kind, and the budget
+	Running, Waiting int           // runs of the engine
+	Answers          int           // calls that have been let in and have not ended
+	Models           []ModelState
+	Totals           engine.Totals // of the scheduler
+	Accepted         int64         // drafted tokens that were chosen, ever
+	Proposed         int64         // drafted tokens, ever
+}
+
+// ModelState is the state of a model that is loaded.
+type ModelState struct {
+	Name    string
+	Context int
+	Cache   engine.CacheUsage
+	Leases  int            // requests that hold it
+	Adapter map[string]int // answers that use each adapter now
+}
+
+// totals are counted over all calls.
+type totals struct{ accepted, proposed int64 }
+
+func (t *totals) add(r Result) {
+	t.accepted += int64(r.Usage.Accepted)
+	t.proposed += int64(r.Usage.Proposed)
+}
+
+// Snapshot returns the state now.
+func (s *Service) Snapshot() Snapshot {
+	e := s.options.Engine
+	x := Snapshot{Device: e.Device(), Memory: e.Memory(), Totals: e.Totals()}
+	x.Running, x.Waiting = e.Runs()
+	adapters := map[*model]map[string]int{}
+	s.mu.Lock()
+	x.Answers = len(s.answers)
+	x.Accepted, x.Proposed = s.totals.accepted, s.totals.proposed
+	for a := range s.answers {
+		if a.lease == nil || a.adapter == "" {
+			continue
+		}
+		if adapters[a.lease.model] == nil {
+			adapters[a.lease.model] = map[string]int{}
+		}
+		adapters[a.lease.model][a.adapter]++
+	}
+	s.mu.Unlock()
+	s.models.mu.Lock()
+	defer s.models.mu.Unlock()
+	for _, m := range s.models.order {
+		if m.engine != nil {
+			x.Models = append(x.Models, ModelState{
+				Name: m.spec.Name, Context: m.info.Context, Cache: m.engine.CacheUsage(), Leases: m.leases, Adapter: adapters[m],
+			})
+		}
+	}
+	return x
+}
