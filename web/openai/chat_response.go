@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -51,8 +52,8 @@ type ChatMessage struct {
 // ChatChunk is a part of a stream.
 type ChatChunk struct {
 	Head
-	Choices []ChunkChoice `json:"choices"`
-	Usage   *Usage        `json:"usage,omitempty"`
+	Choices []ChunkChoice   `json:"choices"`
+	Usage   json.RawMessage `json:"usage,omitempty"` // a Usage in the last part, null in others, where it is wanted
 	Timings *Timings      `json:"timings,omitempty"`
 }
 
@@ -127,7 +128,7 @@ func (s *ChatStream) Add(d service.Delta) []ChatChunk {
 	var all []ChatChunk
 	add := func(c ChunkChoice) {
 		c.Index = d.Index
-		all = append(all, ChatChunk{Head: s.head, Choices: []ChunkChoice{c}})
+		all = append(all, ChatChunk{Head: s.head, Choices: []ChunkChoice{c}, Usage: s.request.noUsage()})
 	}
 	if !s.begun[d.Index] {
 		s.begun[d.Index] = true
@@ -175,7 +176,7 @@ func (s *ChatStream) End(r service.Result) []ChatChunk {
 	if !s.request.IncludeUsage {
 		return nil
 	}
-	return []ChatChunk{{Head: s.head, Choices: []ChunkChoice{}, Usage: NewUsage(r.Usage), Timings: NewTimings(r)}}
+	return []ChatChunk{{Head: s.head, Choices: []ChunkChoice{}, Usage: marshal(NewUsage(r.Usage)), Timings: NewTimings(r)}}
 }
 
 // ChatAnswer puts an answer together.

@@ -115,6 +115,10 @@ func prompts(o *object, name string, l Limits, most int) []Prompt {
 	}
 	var all []Prompt
 	for i, raw := range list {
+		if kindOf(raw) != kindOf(list[0]) {
+			o.fail(name, "%s and %s are mixed", kindOf(list[0]), kindOf(raw))
+			return nil
+		}
 		p, ok := prompt(o, name, fmt.Sprintf("%s[%d]", name, i), raw, l)
 		if !ok {
 			return nil

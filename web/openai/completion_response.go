@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"encoding/json"
 	"strings"
 
 	"github.com/realm-webgpu/realm/web/service"
@@ -10,7 +11,7 @@ import (
 type CompletionResponse struct {
 	Head
 	Choices []CompletionChoice `json:"choices"`
-	Usage   *Usage             `json:"usage,omitempty"`
+	Usage   json.RawMessage    `json:"usage,omitempty"` // a Usage; of parts as in ChatChunk
 	Timings *Timings           `json:"timings,omitempty"`
 }
 
@@ -42,7 +43,7 @@ func (s *CompletionStream) Add(prompt int, d service.Delta) []CompletionResponse
 	var all []CompletionResponse
 	add := func(c CompletionChoice) {
 		c.Index = index
-		all = append(all, CompletionResponse{Head: s.head, Choices: []CompletionChoice{c}})
+		all = append(all, CompletionResponse{Head: s.head, Choices: []CompletionChoice{c}, Usage: s.request.noUsage()})
 	}
 	offset, begun := s.begun[index]
 	if !begun && s.request.Echo {
@@ -64,7 +65,7 @@ func (s *CompletionStream) End(r service.Result) []CompletionResponse {
 	if !s.request.IncludeUsage {
 		return nil
 	}
-	return []CompletionResponse{{Head: s.head, Choices: []CompletionChoice{}, Usage: NewUsage(r.Usage), Timings: NewTimings(r)}}
+	return []CompletionResponse{{Head: s.head, Choices: []CompletionChoice{}, Usage: marshal(NewUsage(r.Usage)), Timings: NewTimings(r)}}
 }
 
 // CompletionAnswer puts an answer together.
@@ -104,7 +105,7 @@ func (a *CompletionAnswer) Add(prompt int, d service.Delta) {
 
 // Response returns the answer.
 func (a *CompletionAnswer) Response(r service.Result) CompletionResponse {
-	out := CompletionResponse{Head: a.stream.head, Usage: NewUsage(r.Usage), Timings: NewTimings(r)}
+	out := CompletionResponse{Head: a.stream.head, Usage: marshal(NewUsage(r.Usage)), Timings: NewTimings(r)}
 	for i := range a.choices {
 		c := &a.choices[i]
 		out.Choices = append(out.Choices, CompletionChoice{c.text.String(), i, c.logprobs, c.finish})

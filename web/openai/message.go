@@ -49,7 +49,7 @@ func readMessage(o *object, before []message, l Limits) message {
 		o.fail("role", "is missing")
 	}
 	m.Role = role
-	m.Content = content(o)
+	m.Content = content(o, "content")
 	switch role {
 	case "developer":
 		m.Role = "system" // OpenAI's newer name for it; templates know the older one
@@ -125,11 +125,9 @@ func lastCall(before []message, name string) string {
 }
 
 // content reads a string, or an array of parts that are text.
-func content(o *object) string {
-	const name = "content"
+func content(o *object, name string) string {
 	raw := o.members[name]
-	switch {
-	case len(raw) == 0 || raw[0] != '[':
+	if len(raw) == 0 || raw[0] != '[' {
 		var s string
 		o.read(name, "a string or an array of parts", &s)
 		return s
@@ -137,7 +135,7 @@ func content(o *object) string {
 	var b strings.Builder
 	o.objects(name, 1<<16, func(p *object) {
 		switch kind := p.text("type", 64); kind {
-		case "text", "input_text", "output_text":
+		case "text", "input_text", "output_text", "reasoning_text", "summary_text":
 			b.WriteString(p.text("text", len(raw)))
 			p.accept("annotations", "logprobs", "cache_control", "prompt_cache_breakpoint")
 		case "refusal":

@@ -49,18 +49,12 @@ func readFunction(o *object, l Limits) tool {
 // parallel_tool_calls. It reports whether the older names were used.
 func readTools(o *object, l Limits, c *service.Chat) (legacy bool) {
 	var all []tool
-	add := func(o *object, t tool) {
-		if slices.ContainsFunc(all, func(other tool) bool { return other.Function.Name == t.Function.Name }) {
-			o.fail("name", "there are two functions %q", t.Function.Name)
-		}
-		all = append(all, t)
-	}
 	o.objects("tools", l.Tools, func(t *object) {
 		if kind := t.text("type", 256); kind != "function" {
 			t.fail("type", "%q is not supported: tools are functions", clip(kind))
 		}
 		if f := t.object("function"); f != nil {
-			add(f, readFunction(f, l))
+			all = addTool(f, all, readFunction(f, l))
 			f.finish()
 			t.adopt(f)
 		} else {
@@ -73,7 +67,7 @@ func readTools(o *object, l Limits, c *service.Chat) (legacy bool) {
 		o.fail("functions", "is the older name of tools: use one of both")
 	}
 	o.objects("functions", l.Tools, func(f *object) {
-		add(f, readFunction(f, l))
+		all = addTool(f, all, readFunction(f, l))
 		f.finish()
 	})
 	c.OneCall = !o.flag("parallel_tool_calls", true) || legacy
@@ -82,6 +76,12 @@ func readTools(o *object, l Limits, c *service.Chat) (legacy bool) {
 	} else {
 		all = readToolChoice(o, l, c, all)
 	}
+	setTools(o, c, all)
+	return legacy
+}
+
+// setTools gives a conversation its tools, which have to be those of the choice.
+func setTools(o *object, c *service.Chat, all []tool) {
 	if (c.Choice == service.ToolRequired || c.Choice == service.ToolNamed) && len(all) == 0 {
 		o.fail("tool_choice", "there are no tools")
 	}
@@ -91,7 +91,17 @@ func readTools(o *object, l Limits, c *service.Chat) (legacy bool) {
 	if len(all) > 0 {
 		c.Tools = marshal(all)
 	}
-	return legacy
+}
+
+// choiceNamed returns the choice that a word stands for.
+func choiceNamed(word string) service.ToolChoice {
+	switch word {
+	case "none":
+		return service.ToolNone
+	case "required":
+		return service.ToolRequired
+	}
+	return service.ToolAuto
 }
 
 // readFunctionChoice reads the older function_call.
@@ -106,21 +116,14 @@ func readFunctionChoice(o *object, c *service.Chat) {
 		o.adopt(f)
 		return
 	}
-	if o.choice("function_call", "none", "auto") == "none" {
-		c.Choice = service.ToolNone
-	}
+	c.Choice = choiceNamed(o.choice("function_call", "none", "auto"))
 }
 
 // readToolChoice reads tool_choice, and returns the tools that it leaves.
 func readToolChoice(o *object, l Limits, c *service.Chat, all []tool) []tool {
 	const name = "tool_choice"
 	if raw := o.members[name]; len(raw) == 0 || raw[0] != '{' {
-		switch o.choice(name, "none", "auto", "required") {
-		case "none":
-			c.Choice = service.ToolNone
-		case "required":
-			c.Choice = service.ToolRequired
-		}
+		c.Choice = choiceNamed(o.choice(name, "none", "auto", "required"))
 		return all
 	}
 	t := o.object(name)
@@ -162,9 +165,9 @@ func allowed(o *object, l Limits, c *service.Chat, all []tool) []tool {
 	var left []tool
 	o.objects("tools", l.Tools, func(t *object) {
 		t.choice("type", "function")
-		f := t.object("function")
-		if f == nil {
-			f = t // as the Responses API writes it
+		f := t // the name is a member, as the Responses API has it,
+		if inner := t.object("function"); inner != nil {
+			f = inner // or one of function, as chat has it
 		}
 		name := f.text("name", 256)
 		i := slices.IndexFunc(all, func(t tool) bool { return t.Function.Name == name })

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/realm-webgpu/realm/web/service"
@@ -22,6 +23,14 @@ type PromptDetails struct {
 // NewUsage returns the counts as clients read them.
 func NewUsage(u service.Usage) *Usage {
 	return &Usage{u.Prompt, u.Completion, u.Prompt + u.Completion, PromptDetails{u.Cached}}
+}
+
+// noUsage is what parts say of usage in front of the one that has it.
+func (t *target) noUsage() json.RawMessage {
+	if !t.IncludeUsage {
+		return nil
+	}
+	return json.RawMessage("null")
 }
 
 // Timings say what took how long. They are Realm's own.
