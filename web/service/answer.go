@@ -129,7 +129,7 @@ func (a *Answer) run(w *writer) error {
 		limits.WallTime = s.live.Load().RequestTimeout
 	}
 	g, err := hostfn.NewGuest(a.ctx, hostfn.Config{
-		Engine: s.options.Engine, Models: models, Tenant: a.tenant.engine, Args: args, Emit: w.emit,
+		Engine: s.options.Engine, Models: models, Adapters: guestAdapters{a}, Tenant: a.tenant.engine, Args: args, Emit: w.emit,
 		Log: s.log.With("request", a.call.ID, "tenant", a.tenant.ID()), Capabilities: abi.CapAll,
 		Limits: limits, Saved: a.tenant.saved, Show: a.lease.show(a.call.Chat),
 	})

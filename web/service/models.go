@@ -26,18 +26,14 @@ type ModelSpec struct {
 	Load engine.LoadOptions
 	// Draft is the name of the spec that drafts for it; "": none does.
 	Draft string
-	// Adapters are those that are there from the beginning.
-	Adapters []AdapterSpec
+	// Adapters are those that are there from the beginning, and DefaultAdapter the name
+	// of that of requests that name none, of tenants that have none; "": none.
+	Adapters       []AdapterSpec
+	DefaultAdapter string
 	// Hidden keeps the model out of what tenants see: one that only drafts.
 	Hidden bool
 	// Created is the time that lists of models tell.
 	Created time.Time
-}
-
-// AdapterSpec is a LoRA adapter of a model.
-type AdapterSpec struct {
-	Name string
-	Open func() (*gguf.File, error)
 }
 
 // ModelInfo is a model or an adapter of one, as lists of them say it.
@@ -70,13 +66,18 @@ type model struct {
 	spec     ModelSpec
 	adapters map[string]AdapterSpec
 	// Guarded by models.mu:
-	loading chan struct{} // closed when a load has ended; nil: none is under way
-	err     error         // of the last load
-	loaded  *loaded       // nil: it is not
-	info    ModelInfo     // as far as it was ever known
+	loading *loading  // nil: it is not being loaded
+	loaded  *loaded   // nil: it is not
+	info    ModelInfo // as far as it was ever known
 	leases  int
 	gone    bool           // it is not offered any more
 	users   map[string]int // leases by their adapter, "" left out
+}
+
+// loading is a load under way.
+type loading struct {
+	done chan struct{} // closed when it has ended
+	err  error         // valid then
 }
 
 // loaded is a model on the device. It does not change.
@@ -195,8 +196,10 @@ func (all *models) resolve(t *Tenant, name, adapter string) (*model, string, err
 		return m, "", nil
 	case "":
 		// A default is for the models that have it.
-		if own := t.options.AdapterFor(m.spec.Name); own != "" && t.options.AllowsAdapter(m.spec.Name, own) && m.has(own) {
-			return m, own, nil
+		for _, usual := range []string{t.options.AdapterFor(m.spec.Name), m.spec.DefaultAdapter} {
+			if m.has(usual) && t.options.AllowsAdapter(m.spec.Name, usual) {
+				return m, usual, nil
+			}
 		}
 		return m, "", nil
 	}
@@ -274,24 +277,24 @@ func (all *models) acquire(ctx context.Context, m *model, adapter string) (*leas
 // await waits until a model that somebody holds is loaded. The caller holds models.mu,
 // which is free meanwhile.
 func (all *models) await(ctx context.Context, m *model) error {
-	began := m.loading
-	if began == nil {
-		began = make(chan struct{})
-		m.loading = began
-		all.loads.Go(func() { all.load(m, began) })
+	x := m.loading
+	if x == nil {
+		x = &loading{done: make(chan struct{})}
+		m.loading = x
+		all.loads.Go(func() { all.load(m, x) })
 	}
 	all.mu.Unlock()
 	defer all.mu.Lock()
 	select {
-	case <-began:
-		return m.err // it was written before began was closed
+	case <-x.done:
+		return x.err
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
 // load loads a model, and tells those that wait.
-func (all *models) load(m *model, began chan struct{}) {
+func (all *models) load(m *model, x *loading) {
 	all.mu.Lock()
 	spec, draft := m.spec, all.byName[m.spec.Draft]
 	all.mu.Unlock()
@@ -301,8 +304,8 @@ func (all *models) load(m *model, began chan struct{}) {
 	}
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	m.err, m.loading, m.loaded = err, nil, l
-	close(began)
+	m.loading, m.loaded, x.err = nil, l, err
+	close(x.done)
 	if err != nil {
 		return
 	}
