@@ -19,6 +19,8 @@ type Options struct {
 	Engine *engine.Engine
 	// Tenants has the keys; nil: there are none, and all requests are of one tenant.
 	Tenants *tenant.Store
+	// Open lets everyone in as one tenant as long as Tenants has no key.
+	Open bool
 	// Usage takes what is used; nil: it is not kept.
 	Usage *tenant.Recorder
 	// AdapterRoot is the folder that adapters are loaded from while the server runs;
@@ -203,6 +205,20 @@ func (s *Service) Drain(ctx context.Context) error {
 	s.mu.Unlock()
 	<-idle
 	return fmt.Errorf("service: drain: %d answers were cut short: %w", n, ctx.Err())
+}
+
+// Preload loads a model before it is asked for.
+func (s *Service) Preload(ctx context.Context, name string) error {
+	m := s.models.find(name)
+	if m == nil {
+		return fmt.Errorf("service: preload: there is no model %q", name)
+	}
+	l, err := s.models.acquire(ctx, m, "")
+	if err != nil {
+		return err
+	}
+	l.release()
+	return nil
 }
 
 // Models returns the models and adapters that a tenant may use.
