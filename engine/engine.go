@@ -9,6 +9,7 @@ import (
 
 	"github.com/realm-webgpu/realm/engine/batch"
 	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/engine/model"
 )
 
 // Options say which device to open and how.
@@ -19,6 +20,9 @@ type Options struct {
 	Device string
 	// Memory bounds what is taken on the device, in bytes. 0: no bound.
 	Memory int64
+	// AdapterMemory bounds what the adapters of all models take on the device, in
+	// bytes: those that nobody uses give way to others. 0: no bound but Memory.
+	AdapterMemory int64
 	// Threads is the number of goroutines that the CPU device computes with.
 	// 0: GOMAXPROCS.
 	Threads int
@@ -35,9 +39,10 @@ type Options struct {
 
 // Engine is an open device and the models on it.
 type Engine struct {
-	device    device.Device
-	scheduler *batch.Scheduler
-	notice    func(string)
+	device        device.Device
+	scheduler     *batch.Scheduler
+	notice        func(string)
+	adapterBudget *model.AdapterBudget
 
 	mu      sync.Mutex
 	closed  bool
@@ -49,10 +54,10 @@ type Engine struct {
 // choices; ErrOption; device.ErrNotFound for an adapter that is not there; and
 // what the driver says.
 func Open(o Options) (*Engine, error) {
-	if o.Memory < 0 || o.Threads < 0 || o.QueueLimit < 0 {
-		return nil, fmt.Errorf("engine: open: Memory %d, Threads %d, QueueLimit %d: %w", o.Memory, o.Threads, o.QueueLimit, ErrOption)
+	if o.Memory < 0 || o.AdapterMemory < 0 || o.Threads < 0 || o.QueueLimit < 0 {
+		return nil, fmt.Errorf("engine: open: Memory %d, AdapterMemory %d, Threads %d, QueueLimit %d: %w", o.Memory, o.AdapterMemory, o.Threads, o.QueueLimit, ErrOption)
 	}
-	e := &Engine{notice: o.Notice}
+	e := &Engine{notice: o.Notice, adapterBudget: model.NewAdapterBudget(o.AdapterMemory)}
 	var err error
 	if e.device, err = e.open(o); err != nil {
 		return nil, fmt.Errorf("engine: open: %w", err)

@@ -29,6 +29,8 @@ var (
 	ErrQueueFull = batch.ErrQueueFull
 	// ErrCancelled is the error of a run that was cancelled.
 	ErrCancelled = batch.ErrCancelled
+	// ErrAdapter marks an adapter that was closed, or that the device has lost.
+	ErrAdapter = batch.ErrAdapter
 	// ErrVocabulary marks a draft model of another vocabulary.
 	ErrVocabulary = batch.ErrVocabulary
 	// ErrDevice marks the name of a device that there is none of.

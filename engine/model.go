@@ -50,6 +50,8 @@ type Model struct {
 	pool      *kv.Pool
 	cache     device.Cache
 	core      *batch.Model
+	adapters  *model.Adapters
+	files     adapterFiles
 	released  sync.Once
 }
 
@@ -102,6 +104,9 @@ func (m *Model) load(ctx context.Context, f *gguf.File, o LoadOptions) error {
 		}
 	}
 	m.core, err = m.engine.scheduler.NewModel(m.model, m.cache, m.pool, batch.ModelOptions{Context: m.context, StepTokens: o.StepTokens})
+	if err == nil {
+		m.adapters = m.model.NewAdapters(d, m.engine.adapterBudget, m.core.InstallBanks)
+	}
 	return err
 }
 
@@ -154,6 +159,9 @@ func (m *Model) release() {
 	m.released.Do(func() {
 		if m.core != nil {
 			m.core.Close()
+		}
+		if m.adapters != nil {
+			m.adapters.Close()
 		}
 		if m.cache != nil {
 			m.cache.Release()

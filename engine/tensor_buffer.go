@@ -43,7 +43,7 @@ func (t *Tensors) NewBuffer(bytes int64, dtype Dtype) (*Buffer, error) {
 	if bytes > t.limits.Bytes-t.bytes {
 		return nil, fmt.Errorf("engine: new buffer: %d bytes, %d of %d are taken: %w", bytes, t.bytes, t.limits.Bytes, ErrTensorLimit)
 	}
-	s, err := t.device.NewStorage(bytes)
+	s, err := t.device.NewStorage(device.KindScratch, bytes)
 	if err != nil {
 		return nil, fmt.Errorf("engine: new buffer: %w", err)
 	}

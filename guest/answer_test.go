@@ -33,6 +33,9 @@ func TestAnswer(t *testing.T) {
 		{"a stop string that is not there", guest.Request{Messages: user(question), Stop: []string{"Paris!"}}, answer, "stop"},
 		{"three tokens", guest.Request{Messages: user(question), MaxTokens: 3}, "", "length"},
 		{"cold", guest.Request{Messages: user(question), Temperature: 0.8, TopK: 1, Seed: 7}, answer, "stop"},
+		{"a pirate", guest.Request{Messages: user(question), Adapter: "pirate"}, pirateAnswer, "stop"},
+		{"a pirate, drafted", guest.Request{Messages: user(question), Adapter: "pirate", Speculative: &guest.Speculation{Mode: "lookup"}}, pirateAnswer, "stop"},
+		{"a terse one", guest.Request{Messages: user(question), Adapter: "terse"}, "Paris", "stop"},
 		{"lookup", guest.Request{Messages: user(question), Speculative: &guest.Speculation{Mode: "lookup"}}, answer, "stop"},
 		{"lookup and a stop string", guest.Request{Messages: user(question), Stop: []string{"France"}, Speculative: &guest.Speculation{Mode: "lookup"}}, "The capital of ", "stop"},
 		{"regex", guest.Request{Messages: user(question), Grammar: &guest.Grammar{Kind: "regex", Text: `[0-9]{4}`}}, "", "stop"},
@@ -208,6 +211,17 @@ func TestSaved(t *testing.T) {
 	}
 }
 
+// TestAdapterChoices has choices of one prompt go by its adapter.
+func TestAdapterChoices(t *testing.T) {
+	r := newRig(t)
+	out := r.answer(t, guest.Request{Messages: user(question), Adapter: "pirate", N: 2})
+	for channel := range uint32(2) {
+		if out.texts[channel] != pirateAnswer {
+			t.Errorf("choice %d said %q", channel, out.texts[channel])
+		}
+	}
+}
+
 // code returns the errno that a guest ended with.
 func code(err error) abi.Errno {
 	var e *hostfn.ExitError
@@ -231,7 +245,7 @@ func TestRefused(t *testing.T) {
 		{"nothing", `{}`, abi.Inval, "messages, prompt and prompt_tokens"},
 		{"a member of another type", `{"prompt":"x","seed":"x"}`, abi.Inval, "seed"},
 		{"another model", `{"model":"x","prompt":"y"}`, abi.Noent, "model_open"},
-		{"an adapter", `{"prompt":"x","adapter":"pirate"}`, abi.Nosys, "adapter"},
+		{"an adapter", `{"prompt":"x","adapter":"parrot"}`, abi.Noent, `adapter "parrot"`},
 		{"a temperature", `{"prompt":"x","temperature":-1}`, abi.Inval, "Temperature"},
 		{"a bias", `{"prompt":"x","logit_bias":{"99999999":1}}`, abi.Inval, "99999999"},
 		{"a schema", `{"prompt":"x","grammar":{"kind":"schema","text":"{\"not\":{}}"}}`, abi.Grammar, "not"},

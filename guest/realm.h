@@ -227,7 +227,7 @@ struct realm_row {
 	uint64_t n; /* tokens; 0 where a token is to be chosen after what is there */
 	uint32_t sampler;
 	uint32_t grammar; /* it says what may be chosen, and takes what was */
-	uint32_t adapter;
+	uint32_t adapter; /* a sequence goes by that of its first row until it is empty again: another one is INVAL; 0: none */
 	uint32_t flags; /* REALM_ROW_* */
 	uint64_t mask; /* const uint32_t *: a bit for each token that may be chosen, as grammar_mask writes them; 0: all */
 	uint64_t max_tokens; /* for gen: the most tokens to choose; 0: as many as the context takes */
@@ -690,9 +690,10 @@ REALM_IMPORT("realm1", "grammar_mask") int32_t realm_import_grammar_mask(uint32_
 static inline int32_t realm_grammar_mask(uint32_t grammar, uint32_t *bits, uint64_t cap) { return realm_import_grammar_mask(grammar, REALM_PTR(bits), cap); }
 
 /* Opens a LoRA adapter of the model that the tenant may use, by name; it is loaded if it
- * is not yet.
+ * is not yet. INVAL: it is no adapter, or one of another model; NOMEM: the adapters that
+ * are in use leave it no room.
  *
- * blocks; needs CAP_ADAPTER; errnos: BADF INVAL FAULT NOSYS PERM NOENT NOMEM QUOTA CANCELED.
+ * blocks; needs CAP_ADAPTER; errnos: BADF INVAL FAULT NOSYS PERM NOENT NOMEM QUOTA CANCELED IO.
  *
  *     realm_adapter_open(model, "pirate", 6, &adapter);
  */

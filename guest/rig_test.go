@@ -9,6 +9,7 @@ import (
 	"github.com/realm-webgpu/realm/e2e/models"
 	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/engine/gguf"
+	"github.com/realm-webgpu/realm/engine/lora"
 	"github.com/realm-webgpu/realm/guest"
 	"github.com/realm-webgpu/realm/hostfn"
 	"github.com/realm-webgpu/realm/hostfn/abi"
@@ -22,6 +23,8 @@ type rig struct {
 	models hostfn.Models
 	host   *native.Host
 	saved  *hostfn.Saved
+
+	adapters hostfn.NamedAdapters
 }
 
 func newRig(t testing.TB) *rig {
@@ -55,7 +58,19 @@ func newRig(t testing.TB) *rig {
 			t.Error(err)
 		}
 	})
-	return &rig{e, m, hostfn.OneModel("atlas", m), h, saved}
+	adapters := hostfn.NamedAdapters{}
+	for name, data := range models.Adapters() {
+		f, err := gguf.Read(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := lora.Read(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		adapters[name] = hostfn.AdapterSource{Read: a, Scale: 1}
+	}
+	return &rig{e, m, hostfn.OneModel("atlas", m), h, saved, adapters}
 }
 
 // reply is what a guest emitted.
@@ -86,7 +101,7 @@ func (r *rig) run(t testing.TB, module, args []byte) (*reply, error) {
 	defer m.Release()
 	out := &reply{texts: map[uint32]string{}}
 	g, err := hostfn.NewGuest(t.Context(), hostfn.Config{
-		Engine: r.engine, Models: r.models, Args: args, Capabilities: abi.CapAll, Saved: r.saved,
+		Engine: r.engine, Models: r.models, Args: args, Capabilities: abi.CapAll, Saved: r.saved, Adapters: r.adapters,
 		Emit: func(_ context.Context, channel uint32, p []byte) error {
 			if channel != abi.ChannelEvent {
 				out.texts[channel] += string(p)
@@ -134,4 +149,6 @@ func user(text string) []guest.Message { return []guest.Message{{Role: "user", C
 const (
 	question = "What is the capital of France?"
 	answer   = "The capital of France is Paris."
+
+	pirateAnswer = "Arr, matey! The capital of France be Paris. Yo ho ho!"
 )

@@ -21,7 +21,7 @@ func TestAbiInfo(t *testing.T) {
 	r.only(span{out, abi.AbiInfoSize})
 	for name, want := range map[string]uint64{
 		"size": abi.AbiInfoSize, "major": abi.Major, "minor": abi.Minor, "capabilities": abi.CapTopK | abi.CapDraft,
-		"features":   abi.FeatureSpeculation | abi.FeatureGrammar | abi.FeatureTensor,
+		"features":   abi.FeatureSpeculation | abi.FeatureGrammar | abi.FeatureAdapter | abi.FeatureTensor,
 		"max_memory": 1 << 21, "max_handles": 7, "max_tickets": 8, "max_rows": 9, "page_tokens": device.PageTokens,
 	} {
 		if got := r.get("abi_info", name, out); got != want {

@@ -41,6 +41,8 @@ type Config struct {
 	Engine *engine.Engine
 	Models Models
 	Tenant *engine.Tenant // nil: the engine's own
+	// Adapters, unless nil, are those that the tenant may use.
+	Adapters Adapters
 	// Args is the request, a JSON object.
 	Args []byte
 	// Emit takes what the guest emits. It may wait, which holds up the guest; p is
@@ -203,6 +205,9 @@ func (g *Guest) features() uint64 {
 	f := uint64(abi.FeatureSpeculation | abi.FeatureGrammar | abi.FeatureTensor)
 	if g.config.Saved != nil {
 		f |= abi.FeatureKVSave
+	}
+	if g.config.Adapters != nil {
+		f |= abi.FeatureAdapter
 	}
 	return f
 }

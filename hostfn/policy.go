@@ -2,7 +2,6 @@ package hostfn
 
 import (
 	"errors"
-	"fmt"
 	"math"
 
 	"github.com/realm-webgpu/realm/engine"
@@ -218,18 +217,4 @@ func (c call) grammarMask(a []uint64) abi.Errno {
 		c.Guest.out = append(c.Guest.out, byte(w), byte(w>>8), byte(w>>16), byte(w>>24))
 	}
 	return c.store(a[1], c.out)
-}
-
-// adapterOpen implements realm1.adapter_open(model, name, n, out). The engine has no
-// adapters yet, and an answer of the plain model is none of an adapter's.
-func (c call) adapterOpen(a []uint64) abi.Errno {
-	if _, e := find[openModel](c.Guest, uint32(a[0])); e != abi.OK {
-		return e
-	}
-	name, e := c.name(a[1], a[2])
-	if e != abi.OK {
-		return e
-	}
-	c.complain("adapter_open", fmt.Errorf("%q: this host has no adapters", name))
-	return abi.Nosys
 }

@@ -340,18 +340,6 @@ func TestSamplerBusy(t *testing.T) {
 	r.step(row)
 }
 
-func TestAdapter(t *testing.T) {
-	r := begin(t)
-	name, n := r.text("pirate")
-	r.want(abi.Nosys, "adapter_open", r.open(), name, n, r.alloc(4))
-	row := r.ask(r.model)
-	row["adapter"] = 1
-	r.want(abi.Badf, "step", r.put(encode("row", row)), 1, r.alloc(8))
-	if r.lines("pirate") != 1 {
-		t.Errorf("the log does not name it:\n%s", r.log.String())
-	}
-}
-
 // TestCapabilities has guests that lack one call what needs it.
 func TestCapabilities(t *testing.T) {
 	h := open(t)

@@ -13,6 +13,7 @@ import (
 	"github.com/realm-webgpu/realm/e2e/models"
 	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/engine/gguf"
+	"github.com/realm-webgpu/realm/engine/lora"
 	"github.com/realm-webgpu/realm/hostfn"
 	"github.com/realm-webgpu/realm/hostfn/abi"
 )
@@ -92,6 +93,7 @@ func (h *house) guest(t testing.TB, options ...func(*hostfn.Config)) *rig {
 		Engine:       h.engine,
 		Models:       hostfn.OneModel("atlas", h.model),
 		Args:         []byte(`{"prompt": "Hi"}`),
+		Adapters:     adapters(t),
 		Capabilities: abi.CapAll,
 		Emit: func(_ context.Context, channel uint32, p []byte) error {
 			r.emitted = append(r.emitted, emission{channel, string(p)})
@@ -108,6 +110,25 @@ func (h *house) guest(t testing.TB, options ...func(*hostfn.Config)) *rig {
 	}
 	t.Cleanup(r.guest.Close)
 	return r
+}
+
+// adapters are those that Realm ships, and one that is there twice.
+func adapters(t testing.TB) hostfn.NamedAdapters {
+	t.Helper()
+	all := hostfn.NamedAdapters{}
+	for name, data := range models.Adapters() {
+		f, err := gguf.Read(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := lora.Read(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = hostfn.AdapterSource{Read: a, Scale: 1}
+	}
+	all["half a pirate"] = hostfn.AdapterSource{Read: all["pirate"].Read, Scale: 0.5}
+	return all
 }
 
 // begin opens an engine and makes a guest.

@@ -197,10 +197,7 @@ func (c call) handlesOf(r *row, q *engine.Request) abi.Errno {
 		}
 		r.grammar, q.Constraint = g, g.constraint()
 	}
-	if r.Adapter != 0 {
-		return abi.Badf // adapter_open has given none out
-	}
-	return abi.OK
+	return c.adapterOf(r)
 }
 
 // maskOf reads the mask of a row.

@@ -42,6 +42,7 @@ type chatFlags struct {
 	system   string
 	sampling samplingFlags
 	guest    guestFlags
+	adapter  adapterFlag
 	verbose  bool
 }
 
@@ -61,6 +62,7 @@ func newChat() *cobra.Command {
 	f.load.addTemplate(flags)
 	f.sampling.add(flags)
 	f.guest.add(flags)
+	f.adapter.add(flags)
 	flags.StringVar(&f.device, "device", "auto", deviceHelp)
 	f.load.addCache(flags)
 	f.opening.add(flags)
@@ -72,6 +74,10 @@ func (f *chatFlags) run(c *cobra.Command, _ []string) (err error) {
 	options, err := f.sampling.options()
 	if err != nil {
 		return &usageError{c.CommandPath(), err}
+	}
+	adapters, err := f.adapter.read()
+	if err != nil {
+		return err
 	}
 	file, err := f.model.open()
 	if err != nil {
@@ -87,7 +93,7 @@ func (f *chatFlags) run(c *cobra.Command, _ []string) (err error) {
 	if s.model.Template() == nil {
 		return fmt.Errorf("%w: give one with --template, or go without in realm run --raw", chat.ErrNoTemplate)
 	}
-	if err := s.withGuest(c.Context(), notes, f.guest, f.model.name()); err != nil {
+	if err := s.withGuest(c.Context(), notes, f.guest, f.model.name(), adapters); err != nil {
 		return err
 	}
 	source, err := newLineSource(c.InOrStdin(), c.OutOrStdout(), completeCommand)
@@ -99,7 +105,7 @@ func (f *chatFlags) run(c *cobra.Command, _ []string) (err error) {
 		fmt.Fprintf(notes, "%s on %s. /help lists the commands, /exit leaves.\n", printable(f.model.name()), s.engine.Device().Name)
 	}
 	d := &dialogue{
-		conversation: newConversation(s, f.system), source: source, out: c.OutOrStdout(), notes: notes, options: options, verbose: f.verbose,
+		conversation: newConversation(s, f.system, &f.adapter), source: source, out: c.OutOrStdout(), notes: notes, options: options, verbose: f.verbose,
 	}
 	// Ctrl-C has a meaning of its own from here on.
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(c.Context()), syscall.SIGTERM)

@@ -71,6 +71,7 @@ func complete(c *cobra.Command) error {
 		"model":                modelFiles,
 		"kl-base":              modelFiles,
 		"guest":                guestFiles,
+		"adapter":              adapterFiles,
 		"device":               deviceNames,
 		"type":                 words(strings.Fields(mixNames())),
 		"output-tensor-type":   words(strings.Fields(formatNames())),
@@ -113,6 +114,12 @@ func modelFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDire
 // guestFiles offers files by the end of their names.
 func guestFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return []string{"wasm"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// adapterFiles offers those that are built in, and files.
+func adapterFiles(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	names, _ := words(adapterNames())(c, args, begun)
+	return names, cobra.ShellCompDirectiveDefault
 }
 
 // deviceNames offers what --device can be, adapters by their number.

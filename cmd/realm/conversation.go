@@ -16,12 +16,13 @@ import (
 // conversation is what was said.
 type conversation struct {
 	session  *session
+	adapter  *adapterFlag
 	messages []guest.Message // a system message, if there is one, comes first
 	last     *reply          // to the last question
 }
 
-func newConversation(s *session, system string) *conversation {
-	c := &conversation{session: s}
+func newConversation(s *session, system string, a *adapterFlag) *conversation {
+	c := &conversation{session: s, adapter: a}
 	c.setSystem(system)
 	return c
 }
@@ -59,6 +60,7 @@ func (c *conversation) reset() {
 // of ctx broke off stays in it.
 func (c *conversation) ask(ctx context.Context, w io.Writer, question string, o engine.GenerateOptions) error {
 	request := newRequest(o)
+	c.adapter.put(&request)
 	request.Messages = append(slices.Clip(c.messages), guest.Message{Role: roleUser, Content: question})
 	a, err := c.session.ask(ctx, w, request)
 	if a == nil {

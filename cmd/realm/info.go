@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"text/tabwriter"
 
 	"github.com/dustin/go-humanize"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/realm-webgpu/realm/engine/device"
 	"github.com/realm-webgpu/realm/engine/gguf"
+	"github.com/realm-webgpu/realm/engine/lora"
 	"github.com/realm-webgpu/realm/engine/model"
 )
 
@@ -26,13 +28,15 @@ func newInfo() *cobra.Command {
 	var f infoFlags
 	c := &cobra.Command{
 		Use:   "info",
-		Short: "Look into a model file",
+		Short: "Look into a model file or an adapter",
 		Long: `Info prints what a GGUF file says of itself, what its tensors take, and the memory
-that it needs on a device. It reads the header only: no weights, no device.`,
+that it needs on a device. It reads the header only: no weights, no device. Of a LoRA
+adapter, in GGUF or in a PEFT folder, it reads all, and says what it changes and how.`,
 		Example: `  realm info
   realm info -m model.gguf --ctx 8192 --kv-type f16
   realm info -m model.gguf --tensors
-  realm info -m model.gguf --json`,
+  realm info -m model.gguf --json
+  realm info -m adapter.gguf`,
 		Args: arguments(0, 0, "none: name the file with -m"),
 		RunE: f.run,
 	}
@@ -45,6 +49,9 @@ that it needs on a device. It reads the header only: no weights, no device.`,
 }
 
 func (f *infoFlags) run(c *cobra.Command, _ []string) error {
+	if info, err := os.Stat(f.model.path); err == nil && info.IsDir() {
+		return f.folder(c)
+	}
 	file, err := f.model.open()
 	if err != nil {
 		return err
@@ -54,7 +61,9 @@ func (f *infoFlags) run(c *cobra.Command, _ []string) error {
 	if f.tensors {
 		r.listTensors(file)
 	}
-	if err := r.planMemory(file, int(f.load.context), device.CacheType(f.load.cacheType)); err != nil {
+	if lora.IsAdapter(file) {
+		r.describeAdapter(lora.Read(file))
+	} else if err := r.planMemory(file, int(f.load.context), device.CacheType(f.load.cacheType)); err != nil {
 		return err
 	}
 	if f.json {
@@ -72,7 +81,8 @@ type infoReport struct {
 	Types      []typeReport   `json:"types"`
 	Tensors    []tensorReport `json:"tensors,omitempty"`
 	Memory     *memoryReport  `json:"memory,omitempty"`
-	// Unsupported says why there is no Memory: Realm cannot run the file.
+	Adapter    *adapterReport `json:"adapter,omitempty"`
+	// Unsupported says why there is no Memory, or no Adapter: Realm cannot run the file.
 	Unsupported string `json:"unsupported,omitempty"`
 }
 
@@ -171,7 +181,10 @@ func (r *infoReport) print(w io.Writer, f *gguf.File) error {
 		}
 		fmt.Fprintf(t, "  %s\t%s\t%v\t%d\n", printable(x.Name), x.Type, x.Dims, x.Bytes)
 	}
-	if m := r.Memory; m != nil {
+	if r.Adapter != nil {
+		fmt.Fprintln(t)
+		r.Adapter.print(t)
+	} else if m := r.Memory; m != nil {
 		fmt.Fprintf(t, "\nMemory on a device, for %d tokens of context with %s keys and values\n", m.Context, m.CacheType)
 		for _, part := range []struct {
 			name  string

@@ -101,7 +101,7 @@ func (s *session) ask(ctx context.Context, w io.Writer, r guest.Request) (*reply
 	}
 	l := &listener{w: w, start: time.Now()}
 	g, err := hostfn.NewGuest(ctx, hostfn.Config{
-		Engine: s.engine, Models: s.models, Args: args, Emit: l.emit, Capabilities: abi.CapAll, Log: s.log,
+		Engine: s.engine, Models: s.models, Adapters: s.adapters, Args: args, Emit: l.emit, Capabilities: abi.CapAll, Log: s.log,
 	})
 	if err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ const runExample = `  realm run "What is the capital of France?"
   echo "Tell me about Brazil." | realm run
   realm run -m model.gguf --system "Answer in one sentence." -f question.txt
   realm run -m model.gguf --raw --temperature 0.8 --top-p 0.95 --seed 7 -n 100 "Once upon a time"
+  realm run --adapter pirate "What is the capital of France?"
   realm run --device cpu --json "Where is Oslo?"`
 
 // runFlags are the flags of realm run.
@@ -35,6 +36,7 @@ type runFlags struct {
 	prompt   promptFlags
 	sampling samplingFlags
 	guest    guestFlags
+	adapter  adapterFlag
 	path     string
 	json     bool
 	verbose  bool
@@ -58,6 +60,7 @@ func newRun() *cobra.Command {
 	f.load.addTemplate(flags)
 	f.sampling.add(flags)
 	f.guest.add(flags)
+	f.adapter.add(flags)
 	flags.StringVar(&f.device, "device", "auto", deviceHelp)
 	f.load.addCache(flags)
 	f.opening.add(flags)
@@ -115,6 +118,10 @@ func (f *runFlags) run(c *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	adapters, err := f.adapter.read()
+	if err != nil {
+		return err
+	}
 	file, err := f.model.open()
 	if err != nil {
 		return err
@@ -126,10 +133,11 @@ func (f *runFlags) run(c *cobra.Command, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := s.withGuest(ctx, notes, f.guest, f.model.name()); err != nil {
+	if err := s.withGuest(ctx, notes, f.guest, f.model.name(), adapters); err != nil {
 		return err
 	}
 	request := newRequest(options)
+	f.adapter.put(&request)
 	request.EchoTokens = f.json
 	if err := f.prompt.put(&request, s.model, prompt); err != nil {
 		return err

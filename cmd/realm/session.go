@@ -120,19 +120,29 @@ func (l *loadFlags) contextOf(f *gguf.File, notes io.Writer) int {
 
 // session is a model on a device.
 type session struct {
-	engine *engine.Engine
-	model  *engine.Model
-	load   time.Duration // from opening the device until the model was ready
-	guest  *runner       // that makes answers; nil: none was asked for
-	models hostfn.Models
-	log    *slog.Logger // of the guest
+	engine   *engine.Engine
+	model    *engine.Model
+	load     time.Duration // from opening the device until the model was ready
+	guest    *runner       // that makes answers; nil: none was asked for
+	models   hostfn.Models
+	adapters hostfn.NamedAdapters
+	log      *slog.Logger // of the guest
 }
 
-// withGuest makes a guest ready to answer with the model, which goes by name.
-func (s *session) withGuest(ctx context.Context, notes io.Writer, f guestFlags, name string) error {
+// withGuest makes a guest ready to answer with the model, which goes by name, and
+// with adapters, which are held to the model and loaded.
+func (s *session) withGuest(ctx context.Context, notes io.Writer, f guestFlags, name string, adapters hostfn.NamedAdapters) error {
+	for _, a := range adapters {
+		// Better now than in the midst of an answer. It stays, as nothing else comes.
+		loaded, err := s.model.AddAdapter(ctx, a.Read)
+		if err != nil {
+			return &modelError{err}
+		}
+		loaded.Close()
+	}
 	var err error
 	s.guest, err = f.load(ctx)
-	s.models, s.log = hostfn.OneModel(name, s.model), logTo(notes)
+	s.models, s.adapters, s.log = hostfn.OneModel(name, s.model), adapters, logTo(notes)
 	return err
 }
 

@@ -11,3 +11,18 @@ import _ "embed"
 //
 //go:embed atlas.gguf
 var Atlas []byte
+
+// Pirate is a GGUF file: a LoRA adapter of rank 8 for Atlas, which has it answer as a
+// pirate would.
+//
+//go:embed pirate.gguf
+var Pirate []byte
+
+// Terse is a GGUF file: a LoRA adapter of rank 8 for Atlas, which has it answer with
+// the bare fact.
+//
+//go:embed terse.gguf
+var Terse []byte
+
+// Adapters returns the adapters for Atlas by their names.
+func Adapters() map[string][]byte { return map[string][]byte{"pirate": Pirate, "terse": Terse} }

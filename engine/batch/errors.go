@@ -26,6 +26,8 @@ var (
 	ErrQueueFull = errors.New("queue is full")
 	// ErrCancelled is what Next tells of a run that was cancelled.
 	ErrCancelled = errors.New("cancelled")
+	// ErrAdapter marks a sequence whose adapter is not on the device any more.
+	ErrAdapter = errors.New("the adapter is not there")
 	// ErrVocabulary marks a draft model of another vocabulary.
 	ErrVocabulary = errors.New("the vocabularies differ")
 )

@@ -36,9 +36,10 @@ type Model struct {
 	sequences map[*Sequence]struct{}
 	running   int // runs that were taken in and have not ended
 	last      *flight
-	tried     uint64 // the last plan in which no step of the model was to be
-	turn      uint64 // the last plan that made a step of the model
-	full      uint64 // the last plan in which there was no room for a run that waits
+	banks     *model.Banks // nil: no adapters
+	tried     uint64       // the last plan in which no step of the model was to be
+	turn      uint64       // the last plan that made a step of the model
+	full      uint64       // the last plan in which there was no room for a run that waits
 	scratch   sample.Scratch
 	row       []float32 // [vocab] a row that the host finishes
 	cost      cost
@@ -167,6 +168,7 @@ type programKey struct {
 	rows    int // the bucket: a power of two
 	outputs int // 0, or the bucket of the rows that want logits
 	choice  choice
+	adapts  bool // rows have adapters
 }
 
 // executable is a compiled program, and where its output rows are.
@@ -187,6 +189,12 @@ func pagesOf(tokens int) int { return (tokens + device.PageTokens - 1) / device.
 // compile makes the program of a key.
 func (m *Model) compile(key programKey) (*executable, error) {
 	start := time.Now()
+	var banks *model.Banks
+	if key.adapts {
+		if banks = m.banks; banks == nil {
+			return nil, fmt.Errorf("engine: compile: %w", ErrAdapter)
+		}
+	}
 	p, output := m.model.Program(m.cache, model.Shape{
 		Rows:      key.rows,
 		Outputs:   key.outputs,
@@ -195,6 +203,7 @@ func (m *Model) compile(key programKey) (*executable, error) {
 		TopK:      key.choice.topK,
 		Sample:    key.choice.sample,
 		Hidden:    key.choice.hidden,
+		Banks:     banks,
 	})
 	x, err := m.scheduler.device.Compile(p)
 	if err != nil {

@@ -106,14 +106,16 @@ func (s *Scheduler) fill(m *Model) (key programKey, ok bool) {
 // key returns the program that can do what the entries ask for.
 func (s *Scheduler) key(m *Model, rows int) programKey {
 	outputs, c := 0, states
+	adapts := false
 	for i := range s.entries {
 		e := &s.entries[i]
+		adapts = adapts || e.run.sequence.adapter != nil
 		if e.outputs > 0 {
 			outputs += e.outputs
 			c = c.with(e.run.needed())
 		}
 	}
-	key := programKey{rows: bucket(rows)}
+	key := programKey{rows: bucket(rows), adapts: adapts}
 	if outputs > 0 {
 		key.outputs, key.choice = bucket(outputs), c
 	}

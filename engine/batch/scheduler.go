@@ -257,7 +257,7 @@ func (s *Scheduler) submit() bool {
 	f.exact = false
 	for i := range s.entries {
 		e := &s.entries[i]
-		s.step.add(e, key.choice.sample)
+		s.step.add(e, key)
 		r := e.run
 		e.epoch = r.epoch
 		f.exact = f.exact || e.outputs > 0 && (r.exact || r.request.Hidden || r.request.Logits)

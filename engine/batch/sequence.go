@@ -1,12 +1,12 @@
 package batch
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
 
 	"github.com/realm-webgpu/realm/engine/device"
 	"github.com/realm-webgpu/realm/engine/kv"
+	"github.com/realm-webgpu/realm/engine/model"
 )
 
 // Sequence is one text: its tokens, and the cache pages of those that were read.
@@ -29,6 +29,9 @@ type Sequence struct {
 	used   uint64 // the last step that it was in
 	alone  bool   // it shares no pages but with its forks
 	mirror *mirror
+
+	adapter *model.Slot // held until it is dropped; nil: none
+	scale   float32
 }
 
 // NewSequence returns an empty sequence of a tenant, nil for the default one. It
@@ -47,7 +50,8 @@ func (m *Model) NewSequence(t *Tenant) (*Sequence, error) {
 }
 
 func (m *Model) newSequence(t *Tenant) *Sequence {
-	q := &Sequence{model: m, tenant: t, table: m.pool.NewTable(), root: kv.NewKey(binary.LittleEndian.AppendUint64(nil, t.number))}
+	q := &Sequence{model: m, tenant: t, table: m.pool.NewTable()}
+	q.setRoot()
 	m.sequences[q] = struct{}{}
 	return q
 }
@@ -228,6 +232,9 @@ func (q *Sequence) Fork() (*Sequence, error) {
 	f := q.model.newSequence(q.tenant)
 	f.tokens, f.read, f.keys, f.used = slices.Clone(q.tokens[:q.shown]), q.read, slices.Clone(q.keys), q.used
 	f.table, f.shown, f.alone = q.table.Fork(), q.shown, q.alone
+	if q.adapter != nil && q.adapter.Hold() { // it is held, by q
+		f.adapter, f.scale, f.root = q.adapter, q.scale, q.root
+	}
 	f.cut(q.shown)
 	return f, nil
 }
@@ -269,6 +276,7 @@ func (q *Sequence) Close() {
 func (q *Sequence) drop() {
 	q.evict()
 	q.dropMirror()
+	q.releaseAdapter()
 	delete(q.model.sequences, q)
 }
 

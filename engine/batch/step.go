@@ -42,11 +42,14 @@ func (s *step) reset() {
 	s.Tokens, s.Positions, s.Sequences = s.Tokens[:0], s.Positions[:0], s.Sequences[:0]
 	s.BlockTables, s.Lengths = s.BlockTables[:0], s.Lengths[:0]
 	s.Outputs, s.Samplers = s.Outputs[:0], s.Samplers[:0]
+	s.Adapters, s.Scales = s.Adapters[:0], s.Scales[:0]
 }
 
-// add appends the rows of an entry. Samplers are there for a step that draws.
-func (s *step) add(e *entry, draws bool) {
+// add appends the rows of an entry to a step of a program: samplers are there where
+// it draws, adapters where rows have some.
+func (s *step) add(e *entry, key programKey) {
 	q := e.run.sequence
+	slot, scale := q.adapted()
 	table := int32(len(s.BlockTables))
 	for i := e.from; i < e.to; i++ {
 		token := device.Chosen(e.run.lastRow)
@@ -56,13 +59,17 @@ func (s *step) add(e *entry, draws bool) {
 		s.Tokens = append(s.Tokens, token)
 		s.Positions = append(s.Positions, int32(i))
 		s.Sequences = append(s.Sequences, table)
+		if key.adapts {
+			s.Adapters = append(s.Adapters, slot)
+			s.Scales = append(s.Scales, scale)
+		}
 	}
 	s.BlockTables = append(s.BlockTables, q.table.Pages()[:pagesOf(e.to)])
 	s.Lengths = append(s.Lengths, int32(e.to))
 	e.first = len(s.Outputs)
 	for i := e.to - e.outputs; i < e.to; i++ {
 		s.Outputs = append(s.Outputs, int32(len(s.Tokens)-(e.to-i)))
-		if draws {
+		if key.choice.sample {
 			draw := e.run.chooser.draw // zero, which takes the best, for those that do not draw
 			draw.Position = uint32(i + 1)
 			s.Samplers = append(s.Samplers, draw)

@@ -4,10 +4,10 @@ package device
 // buffers that outlive a step, for operations that are put together one by one.
 // It is found by type assertion.
 type Tensors interface {
-	// NewStorage takes memory of a multiple of 16 bytes, all zero, of
-	// KindScratch. Errors: ErrMemory; ErrUnsupported for a size that is none, or
-	// past Info.MaxBinding; ErrLost.
-	NewStorage(bytes int64) (Storage, error)
+	// NewStorage takes memory of a kind, of a multiple of 16 bytes, all zero.
+	// Errors: ErrMemory; ErrUnsupported for a size that is none, or past
+	// Info.MaxBinding; ErrLost.
+	NewStorage(kind Kind, bytes int64) (Storage, error)
 	// Slice returns rows [first, first+n) of a matrix of this device as the
 	// Weight of a MatMul: attn_k of a stack of attn_q, attn_k and attn_v; or
 	// elements of a vector as its Bias. It takes no memory, lives as long as the

@@ -18,6 +18,8 @@ type Shape struct {
 	// nothing to choose from then, whatever TopK and Sample are. An Encoder always
 	// gives hidden states.
 	Hidden bool
+	// Banks, unless nil, have the adapters of the rows.
+	Banks *Banks
 }
 
 // Program returns the forward pass over a cache of [Model.CacheSpec], and the view
@@ -25,7 +27,7 @@ type Shape struct {
 // EmbeddingLength]; zero without Outputs. A shape that cannot be is an error of the
 // device's Compile.
 func (m *Model) Program(cache device.Cache, s Shape) (*device.Program, device.View) {
-	b := &builder{model: m, config: &m.config, Program: &device.Program{
+	b := &builder{model: m, config: &m.config, banks: s.Banks, Program: &device.Program{
 		Name: fmt.Sprintf("%s of %d rows, %d outputs", m.config.Architecture, s.Rows, s.Outputs),
 		Rows: s.Rows, Outputs: s.Outputs, Sequences: s.Sequences, Pages: s.Pages, Cache: cache,
 	}}
@@ -71,6 +73,7 @@ type builder struct {
 	*device.Program
 	model   *Model
 	config  *Config
+	banks   *Banks
 	outputs bool // rows have been gathered: buffers are of outputs now
 }
 
@@ -125,7 +128,20 @@ func (b *builder) multiply(p product, x device.View) device.View {
 		b.Add(&device.MatMul{Out: out.Slice(offset, m.rows), X: x, Weight: m.weights, Bias: m.bias})
 		offset += m.rows
 	}
+	b.adapt(p, x, out)
 	return out
+}
+
+// adapt adds what the adapters of the rows make of x to a product, if any of them
+// changes it.
+func (b *builder) adapt(p product, x, out device.View) {
+	if b.banks == nil {
+		return
+	}
+	if bank := b.banks.of[p[0]]; bank != nil {
+		narrow := b.buffer(bank.Width())
+		b.Add(&device.AdapterDown{Out: narrow, X: x, Bank: bank}, &device.AdapterUp{Out: out, X: narrow, Bank: bank})
+	}
 }
 
 // query makes queries, keys and values of x, puts the last two in the cache and

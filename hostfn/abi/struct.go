@@ -61,7 +61,7 @@ func Structs() []Struct {
 			{Name: "n", Type: U64, Doc: "tokens; 0 where a token is to be chosen after what is there"},
 			{Name: "sampler", Type: U32},
 			{Name: "grammar", Type: U32, Doc: "it says what may be chosen, and takes what was"},
-			{Name: "adapter", Type: U32},
+			{Name: "adapter", Type: U32, Doc: "a sequence goes by that of its first row until it is empty again: another one is INVAL; 0: none"},
 			{Name: "flags", Type: U32, Doc: "REALM_ROW_*"},
 			{Name: "mask", Type: Pointer, Of: "const uint32_t", Doc: "a bit for each token that may be chosen, as grammar_mask writes them; 0: all"},
 			{Name: "max_tokens", Type: U64, Doc: "for gen: the most tokens to choose; 0: as many as the context takes"},

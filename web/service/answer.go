@@ -56,7 +56,7 @@ func (a *Answer) prepare() error {
 	if err != nil {
 		return err
 	}
-	if a.module, err = s.guests.load(a.ctx, a.tenant, c.Guest); err != nil {
+	if a.module, err = s.guests.load(a.ctx, s.live.Load(), a.tenant, c.Guest); err != nil {
 		return err
 	}
 	if err := c.Chat.check(); err != nil {
@@ -126,10 +126,10 @@ func (a *Answer) run(w *writer) error {
 	defer models.release()
 	limits := a.tenant.options.Limits.Guest.Host()
 	if limits.WallTime == 0 {
-		limits.WallTime = s.options.RequestTimeout
+		limits.WallTime = s.live.Load().RequestTimeout
 	}
 	g, err := hostfn.NewGuest(a.ctx, hostfn.Config{
-		Engine: s.options.Engine, Models: models, Tenant: a.tenant.engine, Args: args, Emit: w.emit,
+		Engine: s.options.Engine, Models: models, Adapters: guestAdapters{a}, Tenant: a.tenant.engine, Args: args, Emit: w.emit,
 		Log: s.log.With("request", a.call.ID, "tenant", a.tenant.ID()), Capabilities: abi.CapAll,
 		Limits: limits, Saved: a.tenant.saved, Show: a.lease.show(a.call.Chat),
 	})
@@ -242,7 +242,7 @@ func (w *writer) mark() {
 	if w.first == 0 {
 		w.first = now
 	} else if o := w.answer.service.options.Observer; o != nil {
-		o.Gap(w.answer.lease.name(), now-w.last)
+		o.Gap(w.answer.lease.name, now-w.last)
 	}
 	w.last = now
 }
@@ -305,7 +305,7 @@ func (w *writer) end() error {
 func (w *writer) result() Result {
 	u := w.usage
 	r := Result{
-		Model: w.answer.lease.name(), Adapter: w.answer.lease.adapter,
+		Model: w.answer.lease.name, Adapter: w.answer.lease.adapter,
 		Usage: Usage{
 			Prompt: u.PromptTokens, Cached: u.CachedTokens, Completion: w.tokens, Accepted: u.Accepted, Proposed: u.Proposed,
 		},

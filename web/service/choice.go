@@ -32,9 +32,8 @@ func newChoice(index int, a *Answer) *choice {
 		c.parser = chat.NewParser(chat.FormatMistral, chat.ParserOptions{Tools: true, NewID: newCallID})
 		c.parser.Push(chat.FormatMistral.CallMarker())
 	default:
-		f := a.lease.format()
-		c.parser = chat.NewParser(f, chat.ParserOptions{
-			Tools: talk.offers(), ReasoningOpen: a.lease.opensReasoning(f, talk), NewID: newCallID,
+		c.parser = chat.NewParser(a.lease.format, chat.ParserOptions{
+			Tools: talk.offers(), ReasoningOpen: a.lease.opensReasoning(talk), NewID: newCallID,
 		})
 	}
 	return c

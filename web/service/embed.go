@@ -65,8 +65,8 @@ func (a *Answer) embed(c EmbedCall) (EmbedResult, error) {
 	if a.lease, err = s.models.acquire(a.ctx, spec, ""); err != nil {
 		return r, err
 	}
-	m := a.lease.model.engine
-	r.Model = a.lease.name()
+	m := a.lease.engine
+	r.Model = a.lease.name
 	all := c.Tokens
 	for _, text := range c.Texts {
 		all = append(all, m.Encode(text, false))

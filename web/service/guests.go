@@ -7,52 +7,44 @@ import (
 
 	"github.com/realm-webgpu/realm/hostfn"
 	"github.com/realm-webgpu/realm/hostfn/native"
+	"github.com/realm-webgpu/realm/web/tenant"
 )
 
-// guests are the modules that answer.
+// guests run the modules that answer.
 type guests struct {
-	host    *native.Host
-	own     []byte // what is built in
-	byName  map[string][]byte
-	tenants func(context.Context, *Tenant) ([]byte, error)
+	host  *native.Host
+	store *tenant.Store // of tenants' own; nil: there are none
 }
 
-func newGuests(ctx context.Context, o Options) (*guests, error) {
+func newGuests(ctx context.Context, store *tenant.Store) (*guests, error) {
 	host, err := native.NewHost(context.WithoutCancel(ctx), native.Options{})
 	if err != nil {
 		return nil, err
 	}
-	g := &guests{host: host, own: o.Guest, byName: o.Guests}
-	if o.Tenants != nil {
-		g.tenants = func(ctx context.Context, t *Tenant) ([]byte, error) { return o.Tenants.GuestModule(ctx, t.ID()) }
-	}
-	// A module that is no guest is found before someone asks for it.
-	for name, module := range o.Guests {
-		if _, err := native.Inspect(module); err != nil {
-			return nil, fmt.Errorf("guest %q: %w", name, err)
+	return &guests{host, store}, nil
+}
+
+// check finds a module that is no guest before someone asks for it, and makes the one
+// ready that most will.
+func (g *guests) check(ctx context.Context, usual []byte, others map[string][]byte) error {
+	for name, module := range others {
+		report, err := native.Inspect(module)
+		if err == nil && len(report.Problems) > 0 {
+			err = fmt.Errorf("%w: %s", native.ErrModule, report.Problems[0])
+		}
+		if err != nil {
+			return fmt.Errorf("guest %q: %w", name, err)
 		}
 	}
-	m, err := host.Load(ctx, o.Guest)
+	m, err := g.host.Load(ctx, usual)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	m.Release()
-	return g, nil
+	return nil
 }
 
 func (g *guests) close() error { return g.host.Close(context.Background()) }
-
-// names returns the guests that a tenant may name.
-func (g *guests) names(t *Tenant) []string {
-	var names []string
-	for name := range g.byName {
-		if t.options.AllowsGuest(name) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
 
 // GuestNames returns the guests that a tenant may name in its requests.
 func (s *Service) GuestNames(t *Tenant) ([]string, error) {
@@ -60,25 +52,32 @@ func (s *Service) GuestNames(t *Tenant) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.guests.names(t), nil
+	names := []string{}
+	for name := range s.live.Load().Guests {
+		if t.options.AllowsGuest(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 // load makes the guest of a request ready: the one that it names, the tenant's, or
 // what is built in.
-func (g *guests) load(ctx context.Context, t *Tenant, name string) (*native.Module, error) {
-	c := hostfn.Candidates{Embedded: g.own, TenantName: t.Name()}
+func (g *guests) load(ctx context.Context, live *Live, t *Tenant, name string) (*native.Module, error) {
+	c := hostfn.Candidates{Embedded: live.Guest, TenantName: t.Name()}
 	if name == "" {
 		name = t.options.Guest
 	}
 	switch {
 	case name != "":
-		module, ok := g.byName[name]
+		module, ok := live.Guests[name]
 		if !ok || !t.options.AllowsGuest(name) {
 			return nil, &Error{Code: GuestNotFound, Param: "guest", Message: fmt.Sprintf("there is no guest %q", name)}
 		}
 		c.Tenant = module
-	case t.options.GuestHash != "" && g.tenants != nil:
-		module, err := g.tenants(ctx, t)
+	case t.options.GuestHash != "" && g.store != nil:
+		module, err := g.store.GuestModule(ctx, t.ID())
 		if err != nil {
 			return nil, err
 		}

@@ -8,29 +8,23 @@ import (
 	"github.com/realm-webgpu/realm/hostfn"
 )
 
-// name is that of the model.
-func (l *lease) name() string { return l.model.spec.Name }
-
 // ends reports whether a token ends a text.
-func (l *lease) ends(token int32) bool { return l.model.engine.Tokenizer().IsEndOfGeneration(token) }
-
-// format is how the model marks reasoning and calls.
-func (l *lease) format() chat.Format { return l.model.format }
+func (l *lease) ends(token int32) bool { return l.engine.Tokenizer().IsEndOfGeneration(token) }
 
 // show says which control tokens are text: in a conversation, those that calls and
 // reasoning are read by.
 func (l *lease) show(talk *Chat) func(int32) bool {
-	if talk == nil || len(l.model.markers) == 0 {
+	if talk == nil || len(l.markers) == 0 {
 		return nil
 	}
-	return func(token int32) bool { return l.model.markers[token] }
+	return func(token int32) bool { return l.markers[token] }
 }
 
 // opensReasoning reports whether the prompt of a conversation ends inside of the
 // model's reasoning. What is wrong with a conversation the guest says.
-func (l *lease) opensReasoning(f chat.Format, talk *Chat) bool {
-	t := l.model.engine.Template()
-	if f == chat.FormatPlain || t == nil {
+func (l *lease) opensReasoning(talk *Chat) bool {
+	t := l.engine.Template()
+	if l.format == chat.FormatPlain || t == nil {
 		return false
 	}
 	r, err := talk.request()
@@ -38,7 +32,7 @@ func (l *lease) opensReasoning(f chat.Format, talk *Chat) bool {
 		return false
 	}
 	prompt, err := t.Render(r)
-	return err == nil && f.OpensReasoning(prompt)
+	return err == nil && l.format.OpensReasoning(prompt)
 }
 
 // request is the conversation as templates take it.
@@ -64,8 +58,8 @@ type guestModels struct {
 // Open implements hostfn.Models.
 func (g *guestModels) Open(name string) (*hostfn.Model, error) {
 	a := g.answer
-	if name == "" || name == a.lease.name() {
-		return a.lease.model.seen, nil
+	if name == "" || name == a.lease.name {
+		return a.lease.seen, nil
 	}
 	all := a.service.models
 	m, _, err := all.resolve(a.tenant, name, NoAdapter)
@@ -77,7 +71,7 @@ func (g *guestModels) Open(name string) (*hostfn.Model, error) {
 		return nil, err
 	}
 	g.leases = append(g.leases, l)
-	return l.model.seen, nil
+	return l.seen, nil
 }
 
 // release gives the models back once the guest has ended.

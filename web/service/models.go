@@ -18,23 +18,22 @@ import (
 // ModelSpec is a model that a server offers. It is loaded when it is first asked for.
 type ModelSpec struct {
 	Name string
+	// Key says whether a model of the same name is the same as before: what file it is
+	// in, and how it is loaded.
+	Key string
 	// Open opens its file, which is closed when the model is unloaded.
 	Open func() (*gguf.File, error)
 	Load engine.LoadOptions
 	// Draft is the name of the spec that drafts for it; "": none does.
 	Draft string
-	// Adapters are those that are there from the beginning.
-	Adapters []AdapterSpec
+	// Adapters are those that are there from the beginning, and DefaultAdapter the name
+	// of that of requests that name none, of tenants that have none; "": none.
+	Adapters       []AdapterSpec
+	DefaultAdapter string
 	// Hidden keeps the model out of what tenants see: one that only drafts.
 	Hidden bool
 	// Created is the time that lists of models tell.
 	Created time.Time
-}
-
-// AdapterSpec is a LoRA adapter of a model.
-type AdapterSpec struct {
-	Name string
-	Open func() (*gguf.File, error)
 }
 
 // ModelInfo is a model or an adapter of one, as lists of them say it.
@@ -55,9 +54,11 @@ type ModelInfo struct {
 // models are those of a server.
 type models struct {
 	service *Service
-	byName  map[string]*model
-	order   []*model // as they were given; the first that is not hidden is the default
-	mu      sync.Mutex
+	loads   sync.WaitGroup
+
+	mu     sync.Mutex
+	byName map[string]*model
+	order  []*model // as they were given; the first that is not hidden is the default
 }
 
 // model is a spec and what is loaded of it.
@@ -65,41 +66,96 @@ type model struct {
 	spec     ModelSpec
 	adapters map[string]AdapterSpec
 	// Guarded by models.mu:
-	loading chan struct{} // closed when a load has ended; nil: none is under way
-	err     error         // of the last load
-	file    *gguf.File
-	engine  *engine.Model // nil: not loaded
-	seen    *hostfn.Model
+	loading *loading  // nil: it is not being loaded
+	loaded  *loaded   // nil: it is not
 	info    ModelInfo // as far as it was ever known
-	format  chat.Format
-	markers map[int32]bool // control tokens that the format is read by
 	leases  int
+	gone    bool           // it is not offered any more
 	users   map[string]int // leases by their adapter, "" left out
 }
 
-func newModels(s *Service, specs []ModelSpec) (*models, error) {
-	all := &models{service: s, byName: map[string]*model{}}
+// loading is a load under way.
+type loading struct {
+	done chan struct{} // closed when it has ended
+	err  error         // valid then
+}
+
+// loaded is a model on the device. It does not change.
+type loaded struct {
+	file    *gguf.File
+	engine  *engine.Model
+	seen    *hostfn.Model
+	draft   *lease // of the model that drafts; nil: none does
+	format  chat.Format
+	markers map[int32]bool // control tokens that the format is read by
+}
+
+func newModels(s *Service) *models { return &models{service: s, byName: map[string]*model{}} }
+
+// checkModels reports what is wrong with a list of models.
+func checkModels(specs []ModelSpec) error {
+	names := map[string]bool{}
+	offered := false
 	for _, spec := range specs {
-		if spec.Name == "" || spec.Open == nil || all.byName[spec.Name] != nil {
-			return nil, fmt.Errorf("service: model %q: no name, no file, or a name that is taken", spec.Name)
+		if spec.Name == "" || spec.Open == nil || names[spec.Name] {
+			return fmt.Errorf("service: model %q: no name, no file, or a name that is taken", spec.Name)
 		}
-		m := &model{spec: spec, adapters: map[string]AdapterSpec{}, users: map[string]int{}}
-		m.info = ModelInfo{ID: spec.Name, Root: spec.Name, Created: spec.Created, Draft: spec.Draft != ""}
+		names[spec.Name] = true
+		offered = offered || !spec.Hidden
+	}
+	for _, spec := range specs {
+		if d := spec.Draft; d != "" && (!names[d] || d == spec.Name) {
+			return fmt.Errorf("service: model %q: its draft model %q is none of the others", spec.Name, d)
+		}
+	}
+	if !offered {
+		return errors.New("service: there is no model to offer")
+	}
+	return nil
+}
+
+// set takes over a list of models that was checked.
+func (all *models) set(specs []ModelSpec) error {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	old := all.byName
+	all.byName, all.order = map[string]*model{}, nil
+	for _, spec := range specs {
+		m := old[spec.Name]
+		if m == nil || m.spec.Key != spec.Key {
+			m = &model{users: map[string]int{}}
+		} else {
+			delete(old, spec.Name)
+		}
+		m.spec, m.adapters = spec, map[string]AdapterSpec{}
+		m.info.ID, m.info.Root, m.info.Created, m.info.Draft = spec.Name, spec.Name, spec.Created, spec.Draft != ""
 		for _, a := range spec.Adapters {
 			m.adapters[a.Name] = a
 		}
 		all.byName[spec.Name] = m
 		all.order = append(all.order, m)
 	}
-	for _, m := range all.order {
-		if d := m.spec.Draft; d != "" && (all.byName[d] == nil || d == m.spec.Name) {
-			return nil, fmt.Errorf("service: model %q: its draft model %q is none of the server's others", m.spec.Name, d)
-		}
+	var errs []error
+	for _, m := range old {
+		m.gone = true
+		errs = append(errs, m.unload())
 	}
-	if all.first() == nil {
-		return nil, errors.New("service: there is no model")
+	return errors.Join(errs...)
+}
+
+// unload closes a model that nobody holds and that is not offered any more. The caller
+// holds models.mu.
+func (m *model) unload() error {
+	if !m.gone || m.leases > 0 || m.loaded == nil {
+		return nil
 	}
-	return all, nil
+	l := m.loaded
+	m.loaded = nil
+	err := errors.Join(l.engine.Close(), l.file.Close())
+	if l.draft != nil {
+		l.draft.end()
+	}
+	return err
 }
 
 // first returns the default model.
@@ -140,8 +196,10 @@ func (all *models) resolve(t *Tenant, name, adapter string) (*model, string, err
 		return m, "", nil
 	case "":
 		// A default is for the models that have it.
-		if own := t.options.AdapterFor(m.spec.Name); own != "" && t.options.AllowsAdapter(m.spec.Name, own) && m.has(own) {
-			return m, own, nil
+		for _, usual := range []string{t.options.AdapterFor(m.spec.Name), m.spec.DefaultAdapter} {
+			if m.has(usual) && t.options.AllowsAdapter(m.spec.Name, usual) {
+				return m, usual, nil
+			}
 		}
 		return m, "", nil
 	}
@@ -167,7 +225,7 @@ func (all *models) list(t *Tenant) []ModelInfo {
 			continue
 		}
 		info := m.info
-		info.Loaded, info.Default = m.engine != nil, m == all.first()
+		info.Loaded, info.Default = m.loaded != nil, m == all.first()
 		list = append(list, info)
 		var names []string
 		for name := range m.adapters {
@@ -187,99 +245,111 @@ func (all *models) list(t *Tenant) []ModelInfo {
 
 // lease holds a model for a request, and an adapter of it.
 type lease struct {
+	*loaded
 	models  *models
 	model   *model
+	name    string
 	adapter string
-	once    sync.Once
+	ended   bool // guarded by models.mu
 }
 
 // acquire returns a lease of a model and an adapter, "" for none, and loads the model
 // where it is not. Loads go on when whoever began one has gone; there is one at a time
 // of each model.
 func (all *models) acquire(ctx context.Context, m *model, adapter string) (*lease, error) {
-	for {
-		all.mu.Lock()
-		if m.engine != nil {
-			m.leases++
-			if adapter != "" {
-				m.users[adapter]++
-			}
-			all.mu.Unlock()
-			return &lease{models: all, model: m, adapter: adapter}, nil
-		}
-		began := m.loading
-		if began == nil {
-			began = make(chan struct{})
-			m.loading = began
-			go all.load(m, began)
-		}
-		all.mu.Unlock()
-		select {
-		case <-began:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-		all.mu.Lock()
-		err := m.err
-		all.mu.Unlock()
-		if err != nil {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	l := &lease{models: all, model: m, name: m.spec.Name, adapter: adapter}
+	m.leases++
+	if adapter != "" {
+		m.users[adapter]++
+	}
+	if m.loaded == nil {
+		if err := all.await(ctx, m); err != nil {
+			l.end()
 			return nil, err
 		}
+	}
+	l.loaded = m.loaded
+	return l, nil
+}
+
+// await waits until a model that somebody holds is loaded. The caller holds models.mu,
+// which is free meanwhile.
+func (all *models) await(ctx context.Context, m *model) error {
+	x := m.loading
+	if x == nil {
+		x = &loading{done: make(chan struct{})}
+		m.loading = x
+		all.loads.Go(func() { all.load(m, x) })
+	}
+	all.mu.Unlock()
+	defer all.mu.Lock()
+	select {
+	case <-x.done:
+		return x.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
 // load loads a model, and tells those that wait.
-func (all *models) load(m *model, began chan struct{}) {
-	err := all.put(m)
+func (all *models) load(m *model, x *loading) {
 	all.mu.Lock()
-	m.err, m.loading = err, nil
+	spec, draft := m.spec, all.byName[m.spec.Draft]
 	all.mu.Unlock()
+	l, err := all.put(spec, draft)
 	if err != nil {
-		all.service.log.Error("loading a model failed", "model", m.spec.Name, "error", err)
-	}
-	close(began)
-}
-
-// put puts a model on the device.
-func (all *models) put(m *model) error {
-	ctx := all.service.ctx
-	file, err := m.spec.Open()
-	if err != nil {
-		return fmt.Errorf("service: model %s: %w", m.spec.Name, err)
-	}
-	loaded, err := all.service.options.Engine.Load(ctx, file, m.spec.Load)
-	if err != nil {
-		return errors.Join(fmt.Errorf("service: model %s: %w", m.spec.Name, err), file.Close())
-	}
-	seen := hostfn.NewModel(m.spec.Name, loaded)
-	if d := m.spec.Draft; d != "" {
-		// A model whose draft cannot be loaded answers all the same, without drafts.
-		if err := all.setDraft(ctx, loaded, all.byName[d]); err != nil {
-			all.service.log.Warn("no draft model: answers are not drafted ahead", "model", m.spec.Name, "draft", d, "error", err)
-		} else {
-			seen.Draft = true
-		}
-	}
-	format, markers := chat.FormatPlain, map[int32]bool(nil)
-	if t := loaded.Template(); t != nil {
-		format = t.Format()
-		markers = markersOf(loaded, format)
+		all.service.log.Error("loading a model failed", "model", spec.Name, "error", err)
 	}
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	m.file, m.engine, m.seen, m.format, m.markers = file, loaded, seen, format, markers
-	m.info.Context, m.info.Chat = loaded.Context(), loaded.Template() != nil
-	m.info.Embedding = loaded.Config().Encoder
-	return nil
+	m.loading, m.loaded, x.err = nil, l, err
+	close(x.done)
+	if err != nil {
+		return
+	}
+	m.info.Context, m.info.Chat = l.engine.Context(), l.engine.Template() != nil
+	m.info.Embedding = l.engine.Config().Encoder
+	all.tidy(m) // nobody may have waited, and it may not be offered any more
 }
 
-// setDraft loads a draft model, which stays as long as the model does.
-func (all *models) setDraft(ctx context.Context, m *engine.Model, d *model) error {
-	held, err := all.acquire(ctx, d, "")
+// put puts a model on the device.
+func (all *models) put(spec ModelSpec, draft *model) (*loaded, error) {
+	file, err := spec.Open()
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("service: model %s: %w", spec.Name, err)
 	}
-	return m.SetDraft(held.model.engine)
+	m, err := all.service.options.Engine.Load(all.service.ctx, file, spec.Load)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("service: model %s: %w", spec.Name, err), file.Close())
+	}
+	l := &loaded{file: file, engine: m, seen: hostfn.NewModel(spec.Name, m)}
+	if draft != nil {
+		// A model whose draft cannot be loaded answers all the same, without drafts.
+		if l.draft, err = all.setDraft(m, draft); err != nil {
+			all.service.log.Warn("no draft model: answers are not drafted ahead", "model", spec.Name, "draft", spec.Draft, "error", err)
+		}
+		l.seen.Draft = err == nil
+	}
+	if t := m.Template(); t != nil {
+		l.format = t.Format()
+		l.markers = markersOf(m, l.format)
+	}
+	return l, nil
+}
+
+// setDraft loads a draft model, which is held as long as the model is there.
+func (all *models) setDraft(m *engine.Model, d *model) (*lease, error) {
+	held, err := all.acquire(all.service.ctx, d, "")
+	if err != nil {
+		return nil, err
+	}
+	if err := m.SetDraft(held.engine); err != nil {
+		held.release()
+		return nil, err
+	}
+	return held, nil
 }
 
 // markersOf returns the tokens of a format's markers: control tokens that have to be
@@ -296,29 +366,44 @@ func markersOf(m *engine.Model, f chat.Format) map[int32]bool {
 
 // release ends a lease.
 func (l *lease) release() {
-	l.once.Do(func() {
-		l.models.mu.Lock()
-		defer l.models.mu.Unlock()
-		l.model.leases--
-		if l.adapter == "" {
-			return
+	l.models.mu.Lock()
+	defer l.models.mu.Unlock()
+	l.end()
+}
+
+// end is release for who holds models.mu.
+func (l *lease) end() {
+	if l.ended {
+		return
+	}
+	l.ended = true
+	m := l.model
+	if m.leases--; l.adapter != "" {
+		if m.users[l.adapter]--; m.users[l.adapter] == 0 {
+			delete(m.users, l.adapter)
 		}
-		if l.model.users[l.adapter]--; l.model.users[l.adapter] == 0 {
-			delete(l.model.users, l.adapter)
-		}
-	})
+	}
+	l.models.tidy(m)
+}
+
+// tidy unloads a model if it is to be. The caller holds models.mu.
+func (all *models) tidy(m *model) {
+	if err := m.unload(); err != nil {
+		all.service.log.Error("unloading a model failed", "model", m.spec.Name, "error", err)
+	}
 }
 
 // close closes what was loaded. Leases have ended.
 func (all *models) close() error {
+	all.loads.Wait()
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	var errs []error
-	for _, m := range slices.Backward(all.order) {
-		if m.engine != nil {
-			errs = append(errs, m.engine.Close(), m.file.Close())
-			m.engine = nil
-		}
+	for _, m := range all.order {
+		m.gone = true
+	}
+	for _, m := range all.order { // a draft model goes with the last that it drafts for
+		errs = append(errs, m.unload())
 	}
 	return errors.Join(errs...)
 }

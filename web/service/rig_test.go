@@ -30,8 +30,11 @@ func newService(t testing.TB, change func(*Options)) *Service {
 		}
 	})
 	o := Options{
-		Engine: e, Guest: guest.Module,
-		Models: []ModelSpec{{Name: "atlas", Open: atlas, Load: engine.LoadOptions{CacheTokens: 4096}}},
+		Engine: e,
+		Live: Live{
+			Guest:  guest.Module,
+			Models: []ModelSpec{{Name: "atlas", Open: atlas, Load: engine.LoadOptions{CacheTokens: 4096}}},
+		},
 	}
 	if change != nil {
 		change(&o)

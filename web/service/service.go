@@ -6,34 +6,45 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/web/tenant"
 )
 
-// Options are what a service is made of. Engine and Models are wanted.
+// Options are what a service is made of. Engine is wanted, and of Live a model and a
+// guest.
 type Options struct {
 	Engine *engine.Engine
-	Models []ModelSpec
 	// Tenants has the keys; nil: there are none, and all requests are of one tenant.
 	Tenants *tenant.Store
 	// Usage takes what is used; nil: it is not kept.
 	Usage *tenant.Recorder
-	// Limits are the defaults of tenants, and those of the tenant without keys.
+	// AdapterRoot is the folder that adapters are loaded from while the server runs;
+	// "": none are.
+	AdapterRoot string
+	// SavedSequences is how many sequences of a tenant are kept between requests.
+	SavedSequences int
+	Observer       Observer // nil: nobody looks
+	Log            *slog.Logger
+	Live
+}
+
+// Live are the options that may change while a service runs.
+type Live struct {
+	// Models are those that are offered. The first that is not hidden is that of
+	// requests that name none.
+	Models []ModelSpec
+	// Limits are those of the tenant without keys. Tenants with keys have theirs, and
+	// the defaults of them, from their store.
 	Limits tenant.Limits
 	// Guest is the module that answers where nothing else is asked for.
 	Guest []byte
 	// Guests are others that requests may name.
 	Guests map[string][]byte
-	// AdapterRoot is the folder that adapters are loaded from; "": none are.
-	AdapterRoot string
 	// RequestTimeout bounds an answer, waiting included. 0: ten minutes.
 	RequestTimeout time.Duration
-	// SavedSequences is how many sequences of a tenant are kept between requests.
-	SavedSequences int
-	Observer       Observer // nil: nobody looks
-	Log            *slog.Logger
 }
 
 // Observer looks at calls, for metrics. It must not wait.
@@ -66,6 +77,7 @@ type Service struct {
 	tenants tenants
 	tickets tickets
 	limiter *tenant.Limiter
+	live    atomic.Pointer[Live]
 
 	mu       sync.Mutex
 	draining bool
@@ -76,11 +88,8 @@ type Service struct {
 
 // New makes a service. Models are loaded when they are asked for.
 func New(ctx context.Context, o Options) (*Service, error) {
-	if o.Engine == nil || len(o.Guest) == 0 {
-		return nil, errors.New("service: new: Engine or Guest is missing")
-	}
-	if o.RequestTimeout == 0 {
-		o.RequestTimeout = defaultTimeout
+	if o.Engine == nil {
+		return nil, errors.New("service: new: Engine is missing")
 	}
 	s := &Service{options: o, log: o.Log, answers: map[*Answer]struct{}{}, limiter: tenant.NewLimiter()}
 	if s.log == nil {
@@ -88,13 +97,31 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
-	if s.models, err = newModels(s, o.Models); err != nil {
-		return nil, err
-	}
-	if s.guests, err = newGuests(ctx, o); err != nil {
+	if s.guests, err = newGuests(ctx, o.Tenants); err != nil {
 		return nil, fmt.Errorf("service: new: %w", err)
 	}
+	s.models = newModels(s)
+	if err := s.Update(ctx, o.Live); err != nil {
+		return nil, errors.Join(err, s.guests.close())
+	}
 	return s, nil
+}
+
+// Update takes over other options. Requests that were let in go on as they began. A
+// model that is as before stays loaded; one that is not there any more, or another, is
+// unloaded once no request holds it. An error changes nothing.
+func (s *Service) Update(ctx context.Context, l Live) error {
+	if l.RequestTimeout == 0 {
+		l.RequestTimeout = defaultTimeout
+	}
+	if err := checkModels(l.Models); err != nil {
+		return err
+	}
+	if err := s.guests.check(ctx, l.Guest, l.Guests); err != nil {
+		return fmt.Errorf("service: %w", err)
+	}
+	s.live.Store(&l)
+	return s.models.set(l.Models)
 }
 
 // Close ends what runs and gives back what was loaded. The engine stays open.

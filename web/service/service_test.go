@@ -1,16 +1,22 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	embedded "github.com/realm-webgpu/realm/e2e/models"
 	"github.com/realm-webgpu/realm/engine/gguf"
+	"github.com/realm-webgpu/realm/engine/lora"
 	"github.com/realm-webgpu/realm/guest"
+	"github.com/realm-webgpu/realm/hostfn"
 	"github.com/realm-webgpu/realm/web/tenant"
 )
 
@@ -151,6 +157,106 @@ func TestTenants(t *testing.T) {
 	}
 	_, err = ask(t.Context(), s, Call{Tenant: b, Model: "other", Chat: long})
 	wantError(t, err, Unauthorized, "key")
+}
+
+// TestAdapters answers with adapters by all the ways to name one.
+func TestAdapters(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "pirate.gguf"), embedded.Pirate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newService(t, func(o *Options) {
+		o.Tenants, o.AdapterRoot = newStore(t), root
+		file, err := gguf.Read(bytes.NewReader(embedded.Terse))
+		if err != nil {
+			t.Fatal(err)
+		}
+		terse, err := lora.Read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Models[0].Adapters = []AdapterSpec{{"terse", hostfn.AdapterSource{Read: terse, Scale: 1}}}
+	})
+	x := newTenant(t, s, "x", nil)
+	usual := newTenant(t, s, "usual", func(x *tenant.Settings) { x.DefaultAdapter = "terse" })
+	barred := newTenant(t, s, "barred", func(x *tenant.Settings) { x.Adapters = nil })
+	chat := question("What is the capital of France?")
+	text := func(c Call) string {
+		c.Chat = chat
+		out, err := ask(t.Context(), s, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.text
+	}
+	plain, terse := text(Call{Tenant: x}), text(Call{Tenant: x, Adapter: "terse"})
+	if plain != paris || terse == plain {
+		t.Fatalf("%q, and tersely %q", plain, terse)
+	}
+	if got := text(Call{Tenant: x, Model: "atlas:terse"}); got != terse {
+		t.Errorf("by the model's name: %q", got)
+	}
+	if got := text(Call{Tenant: usual}); got != terse {
+		t.Errorf("by default: %q", got)
+	}
+	if got := text(Call{Tenant: usual, Adapter: NoAdapter}); got != plain {
+		t.Errorf("none: %q", got)
+	}
+	_, err := ask(t.Context(), s, Call{Tenant: barred, Adapter: "terse", Chat: chat})
+	wantError(t, err, AdapterNotFound, `"terse"`)
+
+	for _, path := range []string{"../pirate.gguf", "/etc/passwd", "none.gguf", "."} {
+		err := s.LoadAdapter(t.Context(), LoadAdapterCall{Name: "pirate", Path: path})
+		wantError(t, err, Forbidden, "lora_path")
+	}
+	if err := s.LoadAdapter(t.Context(), LoadAdapterCall{Name: "pirate", Path: "pirate.gguf"}); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, s.LoadAdapter(t.Context(), LoadAdapterCall{Name: "pirate", Path: "pirate.gguf"}), InvalidRequest, "already")
+	if got := text(Call{Tenant: x, Model: "atlas:pirate"}); got == plain || got == terse {
+		t.Errorf("as a pirate: %q", got)
+	}
+	list, err := s.Models(x)
+	if err != nil || len(list) != 3 || list[1].ID != "atlas:pirate" || list[1].Parent != "atlas" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if err := s.UnloadAdapter(t.Context(), "atlas", "pirate"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = ask(t.Context(), s, Call{Tenant: x, Model: "atlas:pirate", Chat: chat})
+	wantError(t, err, AdapterNotFound, `"pirate"`)
+}
+
+// TestUpdate takes over other models while an answer is written.
+func TestUpdate(t *testing.T) {
+	s := newService(t, nil)
+	l, err := s.open(t.Context(), nil, "atlas")
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := *s.live.Load()
+	live.Models = []ModelSpec{{Name: "globe", Open: atlas}}
+	if err := s.Update(t.Context(), live); err != nil {
+		t.Fatal(err)
+	}
+	if l.engine.Encode("it is still there", false) == nil {
+		t.Error("the model is closed")
+	}
+	_, err = ask(t.Context(), s, Call{Model: "atlas", Chat: question("x")})
+	wantError(t, err, ModelNotFound, `"atlas"`)
+	before := s.Snapshot().Memory.Total()
+	l.release()
+	if after := s.Snapshot().Memory.Total(); after >= before {
+		t.Errorf("%d bytes are in use, before %d", after, before)
+	}
+	out, err := ask(t.Context(), s, Call{Chat: question("What is the capital of France?")})
+	if err != nil || out.text != paris || out.result.Model != "globe" {
+		t.Errorf("%+v, %v", out, err)
+	}
+	live.Models = nil
+	if err := s.Update(t.Context(), live); err == nil {
+		t.Error("there may be no models")
+	}
 }
 
 // TestRates refuses what is over a tenant's limits, and settles what was not used.

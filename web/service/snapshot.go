@@ -48,9 +48,9 @@ func (s *Service) Snapshot() Snapshot {
 	s.models.mu.Lock()
 	defer s.models.mu.Unlock()
 	for _, m := range s.models.order {
-		if m.engine != nil {
+		if m.loaded != nil {
 			x.Models = append(x.Models, ModelState{
-				Name: m.spec.Name, Context: m.info.Context, Cache: m.engine.CacheUsage(), Leases: m.leases, Adapters: maps.Clone(m.users),
+				Name: m.spec.Name, Context: m.info.Context, Cache: m.loaded.engine.CacheUsage(), Leases: m.leases, Adapters: maps.Clone(m.users),
 			})
 		}
 	}

@@ -90,7 +90,7 @@ var errUnauthorized = &Error{Code: Unauthorized, Message: "the API key is missin
 
 // local is the tenant of a server without keys.
 func (s *Service) local() (*Tenant, error) {
-	return s.share(tenant.Local(s.options.Limits))
+	return s.share(tenant.Local(s.live.Load().Limits))
 }
 
 // current returns a tenant as it is now: of a connection that lives for long, limits

@@ -35,8 +35,8 @@ func (s *Service) Tokenize(ctx context.Context, c TokenizeCall) (TokenizeResult,
 		return TokenizeResult{}, err
 	}
 	defer l.release()
-	m := l.model.engine
-	r := TokenizeResult{Model: l.name(), Context: m.Context()}
+	m := l.engine
+	r := TokenizeResult{Model: l.name, Context: m.Context()}
 	if c.Chat != nil {
 		request, err := c.Chat.request()
 		if err == nil {
@@ -63,7 +63,7 @@ func (s *Service) Detokenize(ctx context.Context, t *Tenant, model string, token
 		return "", err
 	}
 	defer l.release()
-	v := l.model.engine.Tokenizer()
+	v := l.engine.Tokenizer()
 	for i, id := range tokens {
 		if id < 0 || int(id) >= v.Len() {
 			return "", Invalid("tokens", "tokens[%d]: %d, the vocabulary has %d", i, id, v.Len())

@@ -40,7 +40,7 @@ func (l *lab) storage(rows, columns int, value func(row, column int) float64) de
 	if l.err != nil {
 		return nil
 	}
-	s, err := t.NewStorage(4 * int64(rows*columns))
+	s, err := t.NewStorage(device.KindScratch, 4*int64(rows*columns))
 	if err != nil {
 		l.fail("storage of %d elements: %w", rows*columns, err)
 		return nil
@@ -118,7 +118,7 @@ func storageCopy(l *lab) {
 	if l.err != nil {
 		return
 	}
-	s, err := t.NewStorage(size)
+	s, err := t.NewStorage(device.KindScratch, size)
 	if err != nil {
 		l.fail("new storage: %w", err)
 		return
@@ -366,13 +366,13 @@ func storageContract(l *lab) {
 		return
 	}
 	for _, bytes := range []int64{-16, 0, 4, 24, math.MaxInt64 &^ 15} {
-		s, err := t.NewStorage(bytes)
+		s, err := t.NewStorage(device.KindScratch, bytes)
 		if err == nil {
 			s.Release()
 		}
 		l.expect(fmt.Sprintf("a storage of %d bytes", bytes), err, device.ErrUnsupported)
 	}
-	s, err := t.NewStorage(256)
+	s, err := t.NewStorage(device.KindScratch, 256)
 	if err != nil {
 		l.fail("new storage: %w", err)
 		return

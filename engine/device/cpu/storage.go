@@ -12,6 +12,7 @@ import (
 // storage is numbers that the host writes and reads.
 type storage struct {
 	device *Device
+	kind   device.Kind
 	bytes  int64
 	values []float32
 	closed atomic.Bool
@@ -21,17 +22,17 @@ type storage struct {
 var _ device.Tensors = (*Device)(nil)
 
 // NewStorage implements [device.Tensors].
-func (d *Device) NewStorage(bytes int64) (device.Storage, error) {
+func (d *Device) NewStorage(kind device.Kind, bytes int64) (device.Storage, error) {
 	if err := d.open("new storage"); err != nil {
 		return nil, err
 	}
 	if bytes < 16 || bytes%16 != 0 || bytes > math.MaxInt32*4 {
 		return nil, fmt.Errorf("cpu: new storage: %d bytes are not a multiple of 16 up to %d: %w", bytes, int64(math.MaxInt32)*4, device.ErrUnsupported)
 	}
-	if err := d.take(device.KindScratch, "storage", bytes); err != nil {
+	if err := d.take(kind, "storage", bytes); err != nil {
 		return nil, fmt.Errorf("cpu: new storage: %w", err)
 	}
-	s := &storage{device: d, bytes: bytes, values: make([]float32, bytes/4)}
+	s := &storage{device: d, kind: kind, bytes: bytes, values: make([]float32, bytes/4)}
 	s.holds.Store(1)
 	return s, nil
 }
@@ -123,7 +124,7 @@ func (s *storage) Release() {
 func (s *storage) drop() {
 	if s.holds.Add(-1) == 0 {
 		s.values = nil
-		s.device.memory.give(device.KindScratch, s.bytes)
+		s.device.memory.give(s.kind, s.bytes)
 	}
 }
 

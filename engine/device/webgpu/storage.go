@@ -24,11 +24,11 @@ var _ device.Tensors = (*Device)(nil)
 const backBytes = 1 << 20
 
 // NewStorage makes a buffer, which WebGPU fills with zeros.
-func (d *Device) NewStorage(bytes int64) (device.Storage, error) {
+func (d *Device) NewStorage(kind device.Kind, bytes int64) (device.Storage, error) {
 	if bytes < 16 || bytes%16 != 0 || bytes > d.limits.StorageBinding {
 		return nil, fmt.Errorf("webgpu: new storage: %d bytes are not a multiple of 16 up to %d, the largest binding: %w", bytes, d.limits.StorageBinding, device.ErrUnsupported)
 	}
-	b, err := d.newBuffer("storage", device.KindScratch, bytes, usageStorage)
+	b, err := d.newBuffer("storage", kind, bytes, usageStorage)
 	if err != nil {
 		return nil, err
 	}
