@@ -113,7 +113,7 @@ func do(t testing.TB, url, body string, headers ...string) (*http.Response, stri
 		}
 		q.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := http.DefaultClient.Do(q)
+	resp, err := http.DefaultTransport.RoundTrip(q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +122,7 @@ func do(t testing.TB, url, body string, headers ...string) (*http.Response, stri
 	if err != nil {
 		t.Fatal(err)
 	}
+	held(t, description(t), q, body, resp, string(data))
 	return resp, string(data)
 }
 

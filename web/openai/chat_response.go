@@ -54,7 +54,7 @@ type ChatChunk struct {
 	Head
 	Choices []ChunkChoice   `json:"choices"`
 	Usage   json.RawMessage `json:"usage,omitempty"` // a Usage in the last part, null in others, where it is wanted
-	Timings *Timings      `json:"timings,omitempty"`
+	Timings *Timings        `json:"timings,omitempty"`
 }
 
 // ChunkChoice is what a part adds to a choice.
