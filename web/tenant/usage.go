@@ -190,9 +190,9 @@ func (s *Store) Usage(ctx context.Context, tenant string, days int) ([]Usage, er
 	if days < 1 {
 		return nil, fmt.Errorf("tenant: usage: %d days: at least 1: %w", days, ErrInvalid)
 	}
-	if tenant != "" {
+	if tenant != "" && tenant != localID {
 		var known bool
-		if err := s.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM tenants WHERE ?1 IN (id, name) OR ?1 = ?2)", tenant, localID).Scan(&known); err != nil {
+		if err := s.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM tenants WHERE ? IN (id, name))", tenant).Scan(&known); err != nil {
 			return nil, fmt.Errorf("tenant: usage: %w", err)
 		}
 		if !known {
