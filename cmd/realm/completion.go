@@ -71,6 +71,7 @@ func complete(c *cobra.Command) error {
 		"model":                modelFiles,
 		"kl-base":              modelFiles,
 		"guest":                guestFiles,
+		"guest-file":           guestFiles,
 		"device":               deviceNames,
 		"type":                 words(strings.Fields(mixNames())),
 		"output-tensor-type":   words(strings.Fields(formatNames())),

@@ -23,7 +23,8 @@ type Counts struct {
 	CompletionTokens int64 `json:"completion_tokens"` // written
 }
 
-func (c *Counts) add(o Counts) {
+// Add adds other counts.
+func (c *Counts) Add(o Counts) {
 	c.Requests += o.Requests
 	c.Errors += o.Errors
 	c.PromptTokens += o.PromptTokens
@@ -79,7 +80,7 @@ func (r *Recorder) add(k usageKey, c Counts) {
 		p = &Counts{}
 		r.pending[k] = p
 	}
-	p.add(c)
+	p.Add(c)
 }
 
 func (r *Recorder) run(ctx context.Context, interval time.Duration) {
