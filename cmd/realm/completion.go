@@ -72,6 +72,7 @@ func complete(c *cobra.Command) error {
 		"kl-base":              modelFiles,
 		"guest":                guestFiles,
 		"adapter":              adapterFiles,
+		"guest-file":           guestFiles,
 		"device":               deviceNames,
 		"type":                 words(strings.Fields(mixNames())),
 		"output-tensor-type":   words(strings.Fields(formatNames())),

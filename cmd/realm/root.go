@@ -34,6 +34,7 @@ const rootExample = `  # Ask the model that is built in.
 // The groups of the root's help.
 const (
 	groupModels  = "models"
+	groupServer  = "server"
 	groupMachine = "machine"
 )
 
@@ -66,6 +67,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c.CommandPath(), err} })
 	root.AddGroup(
 		&cobra.Group{ID: groupModels, Title: "Models:"},
+		&cobra.Group{ID: groupServer, Title: "Server:"},
 		&cobra.Group{ID: groupMachine, Title: "This machine:"},
 	)
 	add := func(group string, commands ...*cobra.Command) {
@@ -81,6 +83,7 @@ func newRoot() *cobra.Command {
 		}
 	}
 	add(groupModels, newRun(), newChat(), newInfo(), newQuantize(), newPerplexity(), newEmbed(), newTokenize(), newLogits(), newGuest())
+	add(groupServer, newTenant(), newKey(), newUsage())
 	add(groupMachine, newDevices(), newBench(), newCompletion(), newVersion())
 	return root
 }

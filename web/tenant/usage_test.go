@@ -16,7 +16,7 @@ func used(t *testing.T, s *Store, tenant string, days int) Counts {
 	}
 	var sum Counts
 	for _, u := range list {
-		sum.add(u.Counts)
+		sum.Add(u.Counts)
 	}
 	return sum
 }
