@@ -118,13 +118,13 @@ func (d *download) transfer(ctx context.Context, v version) (err error) {
 		return err
 	}
 	d.show(d.name, Downloading, d.done.Load(), v.Size)
-	g, ctx := errgroup.WithContext(ctx)
+	g, running := errgroup.WithContext(ctx)
 	g.SetLimit(d.limits.parallel)
 	for _, r := range p.state.Done.missing(v.Size, d.limits.chunk) {
-		if ctx.Err() != nil {
+		if running.Err() != nil {
 			break
 		}
-		g.Go(func() error { return d.chunk(ctx, p, r[0], r[1]) })
+		g.Go(func() error { return d.chunk(running, p, r[0], r[1]) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
