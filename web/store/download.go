@@ -120,11 +120,11 @@ func (d *download) transfer(ctx context.Context, v version) (err error) {
 	d.show(d.name, Downloading, d.done.Load(), v.Size)
 	g, running := errgroup.WithContext(ctx)
 	g.SetLimit(d.limits.parallel)
-	for _, r := range p.state.Done.missing(v.Size, d.limits.chunk) {
+	for start, end := range p.state.Done.missing(v.Size, d.limits.chunk) {
 		if running.Err() != nil {
 			break
 		}
-		g.Go(func() error { return d.chunk(running, p, r[0], r[1]) })
+		g.Go(func() error { return d.chunk(running, p, start, end) })
 	}
 	if err := g.Wait(); err != nil {
 		return err

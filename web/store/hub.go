@@ -111,7 +111,7 @@ func (h *hub) list(ctx context.Context, r Reference) ([]listed, error) {
 			return nil, fmt.Errorf("%s: %w", r, err)
 		}
 		for _, f := range page {
-			if f.Type == "file" && strings.HasSuffix(strings.ToLower(f.Path), ".gguf") && !beside(f.Path) {
+			if f.model() {
 				if !cleanPath(f.Path) || f.Size < 0 {
 					return nil, fmt.Errorf("%s: %w: a file %.200q of %d bytes", address, ErrProtocol, f.Path, f.Size)
 				}
@@ -169,11 +169,11 @@ func nextPage(resp *http.Response) (string, error) {
 	return u.String(), nil
 }
 
-// beside reports whether a file goes with models and is none: a projector of
-// images, or an importance matrix.
-func beside(file string) bool {
-	name := strings.ToLower(path.Base(file))
-	return strings.Contains(name, "mmproj") || strings.Contains(name, "imatrix")
+// model reports whether a file is a model or a shard of one. What goes with models,
+// projectors of images and importance matrices, is none.
+func (l *listed) model() bool {
+	name := strings.ToLower(path.Base(l.Path))
+	return l.Type == "file" && strings.HasSuffix(name, ".gguf") && !strings.Contains(name, "mmproj") && !strings.Contains(name, "imatrix")
 }
 
 // variant is a model of a repository: a file, or the shards of a split.
@@ -184,9 +184,9 @@ type variant struct {
 	count int // of shards that there should be
 }
 
-// quantOf finds the quantisation at the end of a name, or the last one within:
-// Q4_K_M, UD-Q4_K_XL, IQ2_XXS, TQ1_0, MXFP4, F16, BF16.
-var quantOf = regexp.MustCompile(`(?i)(?:^|[-._])((?:UD-)?(?:I?Q[1-8]|TQ[12]|MXFP[468]|NVFP4|FP?(?:8|16|32)|BF16)(?:_[0-9A-Z]+)*)(?:[-.].*)?$`)
+// quantOf finds what looks like a quantisation in a name: Q4_K_M, UD-Q4_K_XL,
+// IQ2_XXS, TQ1_0, MXFP4, F16, BF16.
+var quantOf = regexp.MustCompile(`(?i)(?:^|[-._])((?:UD-)?(?:I?Q[1-8]|TQ[12]|MXFP[468]|NVFP4|FP?(?:8|16|32)|BF16)(?:_[0-9A-Z]+)*)\b`)
 
 // variants are the models that files make up, in the order of their names.
 func variants(files []listed) []variant {
@@ -229,10 +229,11 @@ func variants(files []listed) []variant {
 	return all
 }
 
+// label is the last quantisation in a name, or else the name.
 func label(stem string) string {
 	name := path.Base(stem)
-	if m := quantOf.FindStringSubmatch(name); m != nil {
-		return m[1]
+	if all := quantOf.FindAllStringSubmatch(name, -1); len(all) > 0 {
+		return all[len(all)-1][1]
 	}
 	return name
 }

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"sync"
 )
 
@@ -37,17 +40,22 @@ func (r ranges) with(start, end int64) ranges {
 	return merged
 }
 
-// missing is what a file of size bytes lacks, in pieces of at most chunk bytes.
-func (r ranges) missing(size, chunk int64) ranges {
-	var out ranges
-	at := int64(0)
-	for _, x := range append(slices.Clone(r), [2]int64{size, size}) {
-		for ; at < x[0]; at = min(at+chunk, x[0]) {
-			out = append(out, [2]int64{at, min(at+chunk, x[0])})
+// missing goes through what a file of size bytes lacks, from start to end in pieces
+// of at most chunk bytes.
+func (r ranges) missing(size, chunk int64) iter.Seq2[int64, int64] {
+	return func(yield func(start, end int64) bool) {
+		at := int64(0)
+		for _, x := range append(slices.Clone(r), [2]int64{size, size}) {
+			for at < x[0] {
+				end := at + min(chunk, x[0]-at)
+				if !yield(at, end) {
+					return
+				}
+				at = end
+			}
+			at = x[1]
 		}
-		at = x[1]
 	}
-	return out
 }
 
 // bytes is how many there are.
@@ -194,18 +202,25 @@ func removePart(base string) error {
 	return errors.Join(errs...)
 }
 
+var rangeOf = regexp.MustCompile(`^bytes ([0-9]+)-([0-9]+)/([0-9]+|\*)$`)
+
 // contentRange reads the header of that name: "bytes 0-99/1234", the size -1 for
 // "*" (RFC 9110, 14.4). end is behind the last byte.
 func contentRange(value string) (start, end, size int64, err error) {
-	var last int64
-	_, errSize := fmt.Sscanf(value, "bytes %d-%d/%d", &start, &last, &size)
-	if _, err := fmt.Sscanf(value, "bytes %d-%d/*", &start, &last); err == nil && errSize != nil {
-		size = -1
-	} else if errSize != nil {
+	m := rangeOf.FindStringSubmatch(value)
+	if m == nil {
 		return 0, 0, 0, fmt.Errorf("%w: Content-Range %.80q", ErrProtocol, value)
 	}
-	if start < 0 || last < start || size >= 0 && last >= size || last == 1<<63-1 {
+	start, errStart := strconv.ParseInt(m[1], 10, 64)
+	last, errLast := strconv.ParseInt(m[2], 10, 64)
+	size = -1
+	var errSize error
+	if m[3] != "*" {
+		size, errSize = strconv.ParseInt(m[3], 10, 64)
+	}
+	end = last + 1 // negative where it passes an int64
+	if errors.Join(errStart, errLast, errSize) != nil || start >= end || size >= 0 && end > size {
 		return 0, 0, 0, fmt.Errorf("%w: Content-Range %.80q", ErrProtocol, value)
 	}
-	return start, last + 1, size, nil
+	return start, end, size, nil
 }
