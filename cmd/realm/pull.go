@@ -64,7 +64,10 @@ func runPull(c *cobra.Command, args []string) error {
 		},
 	})
 	bars.bar.end()
-	if err != nil {
+	switch {
+	case isAny(err, gguf.ErrMagic, gguf.ErrVersion, gguf.ErrBigEndian, gguf.ErrTruncated, gguf.ErrLimit, gguf.ErrDuplicate, gguf.ErrMalformed, gguf.ErrShard):
+		return &modelError{err}
+	case err != nil:
 		return err
 	}
 	if err := remarkModel(notes, s, m); err != nil {

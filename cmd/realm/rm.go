@@ -21,7 +21,7 @@ another model has too stay.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, freed, err := store.Open("").Remove(c.Context(), args[0])
 			if err != nil {
-				return err
+				return &modelError{err}
 			}
 			fmt.Fprintf(c.ErrOrStderr(), "realm: removed %s: %s are free\n", m.Name, humanize.IBytes(uint64(freed)))
 			return nil
