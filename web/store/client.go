@@ -42,10 +42,16 @@ type client struct {
 
 // newClient returns a client that shows a token to the host of hub alone.
 func newClient(l limits, hub *url.URL, token string, notice func(string)) *client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DisableCompression = true // ranges are of the bytes of the file
-	transport.ResponseHeaderTimeout = l.stall
-	transport.MaxIdleConnsPerHost = l.parallel
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: l.stall}).DialContext,
+		TLSHandshakeTimeout:   l.stall,
+		ResponseHeaderTimeout: l.stall,
+		IdleConnTimeout:       l.stall,
+		MaxIdleConnsPerHost:   l.parallel,
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    true, // ranges are of the bytes of the file
+	}
 	return &client{
 		limits: l, notice: notice,
 		http: &http.Client{

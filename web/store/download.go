@@ -188,7 +188,7 @@ func (d *download) fetch(ctx context.Context, p *part, start, end int64) (int64,
 		return 0, fmt.Errorf("%w: it had %d bytes, and has %d", ErrChanged, p.state.Size, size)
 	case from != start || to > end:
 		return 0, fmt.Errorf("%w: bytes %d to %d were asked for, %d to %d come", ErrProtocol, start, end-1, from, to-1)
-	case p.state.validators != validatorsOf(resp):
+	case !p.state.validators.same(validatorsOf(resp)):
 		return 0, fmt.Errorf("%w: its ETag or date is another", ErrChanged)
 	}
 	n, err := io.Copy(&progressWriter{io.NewOffsetWriter(p, start), d, p.state.Size}, io.LimitReader(resp.Body, to-from))
@@ -226,7 +226,7 @@ func (d *download) streamBody(p *part, resp *http.Response) error {
 	switch {
 	case resp.StatusCode != http.StatusOK:
 		return fmt.Errorf("%w: %s for a whole file", ErrProtocol, resp.Status)
-	case size != p.state.Size || p.state.validators != validatorsOf(resp):
+	case size != p.state.Size || !p.state.validators.same(validatorsOf(resp)):
 		return fmt.Errorf("%w: its size, ETag or date is another", ErrChanged)
 	}
 	// A body of unknown size must not fill the disk.

@@ -46,7 +46,7 @@ func (e *StatusError) hint(token bool) string {
 	case token:
 		return ": it is not there, or the token in HF_TOKEN does not open it"
 	}
-	return ": it is not there, or private: HF_TOKEN can hold a token that opens it"
+	return ": it is not there, or not for everyone: HF_TOKEN can hold a token that opens it"
 }
 
 // choiceError is a name that does not say which.

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -40,8 +39,7 @@ func parseHubURL(s string) (*url.URL, error) {
 // https://huggingface.co/docs/hub/api.
 type hub struct {
 	*client
-	base  *url.URL
-	token bool
+	base *url.URL
 }
 
 // listed is a file of a repository.
@@ -103,10 +101,6 @@ func (h *hub) list(ctx context.Context, r Reference) ([]listed, error) {
 	var files []listed
 	for range maxListingPages {
 		page, next, err := h.page(ctx, address)
-		var status *StatusError
-		if errors.As(err, &status) {
-			return nil, fmt.Errorf("%s: %w%s", r, err, status.hint(h.token))
-		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r, err)
 		}

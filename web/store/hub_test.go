@@ -89,7 +89,7 @@ func TestHub(t *testing.T) {
 		{"hf.co/org/Repo-GGUF:K_M", ErrNoFile, "Q4_K_M"},
 		{"hf.co/org/Repo-GGUF:F16", ErrNoFile, "shard 2 of 2 is missing in the repository"},
 		{"hf.co/org/Repo-GGUF:F32", gguf.ErrShard, "hf.co/org/Repo-GGUF:F32"},
-		{"hf.co/org/nowhere:Q4_0", errAny, "hf.co/org/nowhere:Q4_0: " + o.URL + "/api/models/org/nowhere/tree/main?recursive=true: 404 Not Found: it is not there, or private: HF_TOKEN"},
+		{"hf.co/org/nowhere:Q4_0", errAny, "hf.co/org/nowhere:Q4_0: " + o.URL + "/api/models/org/nowhere/tree/main?recursive=true: 404 Not Found: it is not there, or not for everyone: HF_TOKEN"},
 	} {
 		_, err := r.pull(c.ref)
 		if err == nil || c.want != errAny && !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) {
@@ -228,6 +228,19 @@ func TestToken(t *testing.T) {
 	r.good(o.URL+"/org/private/resolve/main/x-Q4_0.gguf", data)
 	if len(o.tokens) == 0 || slices.Contains(o.tokens, "") {
 		t.Errorf("the hub was shown %q", o.tokens)
+	}
+
+	// A file that is listed for all, and is not for all.
+	o.answer = func(w http.ResponseWriter, r *http.Request, _ int) bool {
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			return false
+		}
+		w.WriteHeader(403)
+		return true
+	}
+	o.repository(t, "org/gated", map[string][]byte{"x-Q4_0.gguf": model(t, 1000, 7)})
+	if _, err := r.pull("hf.co/org/gated:Q4_0"); err == nil || !strings.Contains(err.Error(), "403 Forbidden: it is not there, or the token in HF_TOKEN") {
+		t.Errorf("error %v", err)
 	}
 
 	// A token that opens nothing.

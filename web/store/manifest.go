@@ -48,6 +48,15 @@ type validators struct {
 	LastModified string `json:"last_modified,omitempty"`
 }
 
+// same reports whether two answers are of one version: by ETag, or by date where
+// neither has one, as servers behind one name often disagree about dates.
+func (v validators) same(w validators) bool {
+	if v.ETag != "" || w.ETag != "" {
+		return v.ETag == w.ETag
+	}
+	return v.LastModified == w.LastModified
+}
+
 // manifest is what manifest.json holds.
 type manifest struct {
 	Version int              `json:"version"`

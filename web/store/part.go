@@ -103,7 +103,7 @@ func parseState(data []byte) (state, bool) {
 // that has neither validator may be another each time: it is the same if what it
 // has to be is known.
 func (s *state) same(now state, hashKnown bool) bool {
-	return s.URL == now.URL && s.Size == now.Size && s.validators == now.validators &&
+	return s.URL == now.URL && s.Size == now.Size && s.validators.same(now.validators) &&
 		(hashKnown || now.validators != validators{})
 }
 

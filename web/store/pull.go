@@ -49,6 +49,10 @@ type PullOptions struct {
 // the network and the disk, and ctx.Err(). They name the URL.
 func (s *Store) Pull(ctx context.Context, r Reference, o PullOptions) (Model, error) {
 	m, err := s.pull(ctx, r, o)
+	var status *StatusError
+	if errors.As(err, &status) && r.URL == nil {
+		err = fmt.Errorf("%w%s", err, status.hint(o.Token != ""))
+	}
 	if err != nil {
 		return Model{}, fmt.Errorf("store: pull: %w", err)
 	}
@@ -63,7 +67,7 @@ func (s *Store) pull(ctx context.Context, r Reference, o PullOptions) (Model, er
 	token := strings.TrimSpace(o.Token)
 	c := newClient(s.limits, base, token, oneAtATime(o.Notice))
 	defer c.close()
-	sources, r, err := s.sources(ctx, r, &hub{c, base, token != ""})
+	sources, r, err := s.sources(ctx, r, &hub{c, base})
 	if err != nil {
 		return Model{}, err
 	}
@@ -242,7 +246,7 @@ func (p *pulling) present(ctx context.Context, d *download) (File, bool, error) 
 		return File{}, false, nil
 	}
 	v, err := d.probe(ctx)
-	return f, err == nil && v.validators == f.validators && (v.Size < 0 || v.Size == f.Size), err
+	return f, err == nil && v.validators.same(f.validators) && (v.Size < 0 || v.Size == f.Size), err
 }
 
 // fileOf returns the file that was pulled from a URL.

@@ -82,7 +82,7 @@ func (m *manifest) sorted() []Model {
 }
 
 // Find returns the model of a name: that by which it was pulled, or its end from a
-// slash on, with or without the quantisation, in any case of letters. It fails with
+// slash on, with or without the quantisation or a URL's query, in any case of letters. It fails with
 // ErrNotFound, with ErrAmbiguous where several have it, and with ErrManifest.
 func (s *Store) Find(name string) (Model, error) {
 	m, err := s.readManifest()
@@ -121,10 +121,11 @@ func (m *manifest) find(name string) (Model, error) {
 // named reports whether a model may be called by a name.
 func named(full, name string) bool {
 	full, name = strings.ToLower(full), strings.ToLower(name)
-	short := full
+	end := "?" // of a URL, what asks for something of the file
 	if strings.HasPrefix(full, hubName) {
-		short, _, _ = strings.Cut(full, ":")
+		end = ":"
 	}
+	short, _, _ := strings.Cut(full, end)
 	for _, f := range []string{full, short} {
 		if f == name || strings.HasSuffix(f, "/"+name) {
 			return true

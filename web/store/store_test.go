@@ -31,7 +31,7 @@ func TestFindAndRemove(t *testing.T) {
 	a, b, c := model(t, 1000, 1), model(t, 2000, 2), model(t, 3000, 3)
 	o.repository(t, "one/Tiny-GGUF", map[string][]byte{"Tiny-Q4_0.gguf": a, "Tiny-Q8_0.gguf": b})
 	o.repository(t, "two/Tiny-GGUF", map[string][]byte{"Tiny-Q4_0.gguf": a})
-	address := o.put("/files/c.gguf", c)
+	address := o.put("/files/c.gguf", c) + "?download=true"
 	for _, ref := range []string{"hf.co/one/Tiny-GGUF:Q4_0", "hf.co/one/Tiny-GGUF:Q8_0", "hf.co/two/Tiny-GGUF:Q4_0", address} {
 		if _, err := r.pull(ref); err != nil {
 			t.Fatal(err)
@@ -49,6 +49,7 @@ func TestFindAndRemove(t *testing.T) {
 		{"two/Tiny-GGUF", "hf.co/two/Tiny-GGUF:Q4_0", nil},
 		{"c.gguf", address, nil},
 		{address, address, nil},
+		{o.URL + "/files/c.gguf", address, nil},
 		{"Tiny-GGUF:Q4_0", "", ErrAmbiguous},
 		{"Tiny-GGUF", "", ErrAmbiguous},
 		{"one/Tiny-GGUF", "", ErrAmbiguous},
