@@ -32,6 +32,8 @@ var only = map[string][]string{
 	"github.com/edsrzf/mmap-go":         {"engine/gguf"},
 	"github.com/dlclark/regexp2":        {"engine/token"},
 	"github.com/nlpodyssey/safetensors": {"engine/lora"},
+	"github.com/gofrs/flock":            {"web/store"},
+	"github.com/adrg/xdg":               {"web/store"},
 }
 
 // TestForbiddenImports holds every package to the direction of imports.

@@ -39,6 +39,8 @@ func TestCompletes(t *testing.T) {
 		{"run --template chat", "chatml\n:4\n"},
 		{"bench --device c", "cpu\n:4\n"},
 		{"completion f", "fish\n:4\n"},
+		{"pull _", ":4\n"},
+		{"rm _", ":4\n"},
 	} {
 		args := []string{"__complete"}
 		for _, a := range strings.Fields(c.args) {

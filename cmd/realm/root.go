@@ -22,6 +22,10 @@ const rootExample = `  # Ask the model that is built in.
   # Ask a model of your own, and limit the answer to 200 tokens.
   realm run -m llama-3.2-1b-q4_0.gguf -n 200 "Why is the sky blue?"
 
+  # Have a model of Hugging Face on this machine, and ask it.
+  realm pull hf.co/bartowski/Llama-3.2-1B-Instruct-GGUF:Q4_0
+  realm run -m Llama-3.2-1B-Instruct-GGUF "Why is the sky blue?"
+
   # See which GPUs there are, and use one.
   realm devices
   realm run --device webgpu:0 "Tell me about Brazil."
@@ -82,8 +86,8 @@ func newRoot() *cobra.Command {
 			}
 		}
 	}
-	add(groupModels, newRun(), newChat(), newInfo(), newQuantize(), newPerplexity(), newEmbed(), newTokenize(), newLogits(), newGuest())
-	add(groupServer, newTenant(), newKey(), newUsage())
+	add(groupModels, newRun(), newChat(), newInfo(), newQuantize(), newPerplexity(), newEmbed(), newTokenize(), newLogits(), newGuest(), newPull(), newList(), newRm())
+	add(groupServer, newServe(), newTenant(), newKey(), newUsage())
 	add(groupMachine, newDevices(), newBench(), newCompletion(), newVersion())
 	return root
 }

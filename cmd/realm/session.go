@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"runtime"
@@ -21,13 +22,17 @@ import (
 	"github.com/realm-webgpu/realm/engine/gguf"
 	"github.com/realm-webgpu/realm/engine/model"
 	"github.com/realm-webgpu/realm/hostfn"
+	"github.com/realm-webgpu/realm/web/store"
 )
 
-// modelFlags say which file a model is in.
-type modelFlags struct{ path string }
+// modelFlags say which model: a file, or one of the store.
+type modelFlags struct {
+	path  string   // or a name in the store
+	files []string // where it was found by open
+}
 
 func (m *modelFlags) add(flags *pflag.FlagSet) {
-	flags.StringVarP(&m.path, "model", "m", "", "GGUF `FILE` of the model, the first one of a split (default: atlas, built in)")
+	flags.StringVarP(&m.path, "model", "m", "", "GGUF `FILE` of the model, the first one of a split, or a name of realm list (default: atlas, built in)")
 }
 
 // open opens the file. Its errors are modelErrors.
@@ -43,7 +48,25 @@ func (m *modelFlags) read() (*gguf.File, error) {
 	if m.path == "" {
 		return gguf.Read(bytes.NewReader(models.Atlas))
 	}
-	return gguf.Open(m.path)
+	_, errPath := os.Stat(m.path)
+	if errPath == nil {
+		f, err := gguf.Open(m.path)
+		if err == nil {
+			m.files = shards(m.path, f)
+		}
+		return f, err
+	}
+	s := store.Open("")
+	found, errStore := s.Find(m.path)
+	if errStore != nil {
+		return nil, fmt.Errorf("%w; %w", errPath, errStore)
+	}
+	m.files = s.Paths(found)
+	f, err := gguf.OpenSplit(m.files...)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: realm pull %s has it again", err, found.Name)
+	}
+	return f, err
 }
 
 // name is the file as people call it.
