@@ -11,6 +11,7 @@ import (
 	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/engine/chat"
 	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/engine/draft"
 )
 
 // shell is a program that completes what is typed in it.
@@ -69,6 +70,8 @@ func complete(c *cobra.Command) error {
 	}
 	for name, offer := range map[string]cobra.CompletionFunc{
 		"model":                modelFiles,
+		"draft":                modelFiles,
+		"speculative":          words([]string{draft.Lookup.String(), draft.Model.String(), draft.None.String()}),
 		"kl-base":              modelFiles,
 		"guest":                guestFiles,
 		"device":               deviceNames,
