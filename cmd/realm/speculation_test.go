@@ -52,8 +52,9 @@ func TestSpeculation(t *testing.T) {
 				if r.Text != plain.Text || !slices.Equal(r.Tokens, plain.Tokens) || r.FinishReason != plain.FinishReason {
 					t.Errorf("%q: %q (%s), without drafts %q", c.args, r.Text, r.FinishReason, plain.Text)
 				}
-				if u := r.Usage; c.model != (u.DraftsProposed > 0) && c.args[1] != "lookup" || u.DraftsAccepted > u.DraftsProposed || c.model && u.DraftsAccepted == 0 {
-					t.Errorf("%q: %d of %d drafts accepted", c.args, u.DraftsAccepted, u.DraftsProposed)
+				if u := r.Usage; c.model != (u.DraftsProposed > 0) && c.args[1] != "lookup" || u.DraftsAccepted > u.DraftsProposed || c.model && u.DraftsAccepted == 0 ||
+					u.DraftsAccepted > u.CompletionTokens || u.CachedTokens != plain.Usage.CachedTokens {
+					t.Errorf("%q: %+v", c.args, u)
 				}
 			}
 		})
