@@ -79,6 +79,7 @@ func complete(c *cobra.Command) error {
 		"output-tensor-type":   words(strings.Fields(formatNames())),
 		"token-embedding-type": words(strings.Fields(formatNames())),
 		"kv-type":              words(caches),
+		"measure":              words(batchMeasurementNames()),
 		"pooling":              words([]string{"mean", "cls", "last", "none"}),
 		"template":             words(chat.BuiltinNames()),
 	} {

@@ -58,29 +58,40 @@ func (s *speculationFlags) options(c *cobra.Command, m *modelFlags) (engine.Draf
 	return o, nil
 }
 
+// open opens the file of the draft model.
+func (s *speculationFlags) open() (*gguf.File, error) {
+	if s.path == "" {
+		return gguf.Read(bytes.NewReader(models.Draft))
+	}
+	return gguf.Open(s.path)
+}
+
+// name is the draft model as people call it.
+func (s *speculationFlags) name() string {
+	if s.path == "" {
+		return "draft (built in)"
+	}
+	return s.path
+}
+
 // withDraft loads the draft model and has it draft for the model of the session.
 // Its errors are modelErrors and those of the device.
 func (s *session) withDraft(ctx context.Context, notes io.Writer, f *speculationFlags, l loadFlags) (err error) {
-	name, open := f.path, func() (*gguf.File, error) { return gguf.Open(f.path) }
-	if name == "" {
-		name, open = "draft model (built in)", func() (*gguf.File, error) { return gguf.Read(bytes.NewReader(models.Draft)) }
-	}
+	name := f.name()
 	defer func() {
 		if err != nil {
 			err = &modelError{fmt.Errorf("%s: %w", name, err)}
 		}
 	}()
-	file, err := open()
-	if err != nil {
+	if s.draftFile, err = f.open(); err != nil {
 		return err
 	}
-	s.draftFile = file
-	config, err := model.ReadConfig(file)
+	config, err := model.ReadConfig(s.draftFile)
 	if err != nil {
 		return err
 	}
 	progress := newProgress(notes, "loading the draft model")
-	s.draft, err = s.engine.Load(ctx, file, engine.LoadOptions{
+	s.draft, err = s.engine.Load(ctx, s.draftFile, engine.LoadOptions{
 		Context: min(s.model.Context(), config.ContextLength), CacheTokens: l.cacheTokens, CacheType: device.CacheType(l.cacheType), Progress: progress.show,
 	})
 	progress.end()
