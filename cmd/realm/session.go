@@ -95,6 +95,8 @@ type loadFlags struct {
 	context   countValue
 	cacheType cacheTypeValue
 	template  string
+
+	cacheTokens int // for all sequences together; 0: one context
 }
 
 func (l *loadFlags) addCache(flags *pflag.FlagSet) {
@@ -150,6 +152,9 @@ type session struct {
 	models   hostfn.Models
 	adapters hostfn.NamedAdapters
 	log      *slog.Logger // of the guest
+
+	draft     *engine.Model // that drafts for model; nil: none
+	draftFile *gguf.File
 }
 
 // withGuest makes a guest ready to answer with the model, which goes by name, and
@@ -187,7 +192,7 @@ func openSession(ctx context.Context, notes io.Writer, f *gguf.File, name string
 	}
 	progress := newProgress(notes, "loading")
 	m, err := e.Load(ctx, f, engine.LoadOptions{
-		Context: l.contextOf(f, notes), CacheType: device.CacheType(l.cacheType), Template: template, Progress: progress.show,
+		Context: l.contextOf(f, notes), CacheTokens: l.cacheTokens, CacheType: device.CacheType(l.cacheType), Template: template, Progress: progress.show,
 	})
 	progress.end()
 	if err != nil {
@@ -203,7 +208,14 @@ func (s *session) Close() error {
 	if s.guest != nil {
 		err = s.guest.Close()
 	}
-	return errors.Join(err, s.model.Close(), s.engine.Close())
+	if s.draft != nil {
+		err = errors.Join(err, s.draft.Close())
+	}
+	err = errors.Join(err, s.model.Close(), s.engine.Close())
+	if s.draftFile != nil {
+		err = errors.Join(err, s.draftFile.Close())
+	}
+	return err
 }
 
 // quietMesa gives Mesa's software Vulkan driver the folder that it looks for

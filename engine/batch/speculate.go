@@ -168,6 +168,13 @@ func (m *Model) SetDraft(d *Model) error {
 	return nil
 }
 
+// HasDraft reports whether there is a model that drafts for this one now.
+func (m *Model) HasDraft() bool {
+	m.scheduler.mu.Lock()
+	defer m.scheduler.mu.Unlock()
+	return m.draft != nil
+}
+
 // startMirror starts a request on the mirror of a sequence, once that has the first
 // n tokens of the sequence. onEnd is called with the lock held, which the caller
 // holds too.
