@@ -27,6 +27,7 @@ var only = map[string][]string{
 	"github.com/gorilla/websocket":      {"web/", "e2e/"},
 	"github.com/dustin/go-humanize":     {"cmd/", "web/", "e2e/bench"},
 	"github.com/spf13/cobra":            {"cmd/"},
+	"github.com/cli/browser":            {"cmd/"},
 	"github.com/schollz/progressbar":    {"cmd/"},
 	"github.com/peterh/liner":           {"cmd/"},
 	"github.com/edsrzf/mmap-go":         {"engine/gguf"},

@@ -9,11 +9,17 @@ import (
 const rootHelp = `Realm runs GGUF language models on any GPU through WebGPU, or on the CPU where
 there is none.
 
+Without a command it starts a server on this machine and opens the playground in the
+browser, until Ctrl-C.
+
 A model need not be downloaded to try it: where -m names no file, commands use
 atlas, a small model that is built in and knows the countries of the world.
 Answers go to standard output, everything else to standard error.`
 
-const rootExample = `  # Ask the model that is built in.
+const rootExample = `  # Open the playground in the browser.
+  realm
+
+  # Ask the model that is built in.
   realm run "What is the capital of France?"
 
   # Hold a conversation.
@@ -44,6 +50,7 @@ const (
 
 // newRoot returns the command line.
 func newRoot() *cobra.Command {
+	var desktop desktopFlags
 	root := &cobra.Command{
 		Use:     "realm",
 		Short:   "Run GGUF language models on any GPU",
@@ -58,7 +65,7 @@ func newRoot() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return c.Help()
+				return desktop.run(c)
 			}
 			err := fmt.Errorf("unknown command %q", args[0])
 			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
@@ -67,6 +74,7 @@ func newRoot() *cobra.Command {
 			return &usageError{c.CommandPath(), err}
 		},
 	}
+	desktop.add(root)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c.CommandPath(), err} })
 	root.AddGroup(

@@ -46,6 +46,7 @@ type serveFlags struct {
 	opening   deviceFlags
 	kv        sizeValue
 	allowOpen bool
+	quiet     bool // only what is wrong is logged
 }
 
 func newServe() *cobra.Command {
@@ -98,6 +99,9 @@ func (f *serveFlags) load(c *cobra.Command) (*config.Config, error) {
 		x.Threads = int(f.opening.threads)
 	}
 	x.AllowOpen = x.AllowOpen || f.allowOpen
+	if f.quiet {
+		x.Log.Level = "warn"
+	}
 	if len(f.models) > 0 {
 		x.Models, x.DefaultModel = nil, ""
 		for _, path := range f.models {
