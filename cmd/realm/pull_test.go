@@ -240,3 +240,31 @@ func TestPullKilled(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }
+
+// TestPullTwice has two processes pull one file: it is sent once.
+func TestPullTwice(t *testing.T) {
+	f := newFolder(t)
+	s := newFileServer(t, map[string][]byte{"/atlas.gguf": models.Atlas})
+	var commands []*exec.Cmd
+	var said [2]bytes.Buffer
+	for i := range said {
+		c := f.command("pull", s.URL+"/atlas.gguf")
+		c.Stderr = &said[i]
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		commands = append(commands, c)
+	}
+	for i, c := range commands {
+		if err := c.Wait(); err != nil {
+			t.Errorf("process %d: %v, said %q", i, err, said[i].String())
+		}
+	}
+	// The second asks for a byte, to see if the file is still the same.
+	if n := s.total(); n > len(models.Atlas)+2 {
+		t.Errorf("%d bytes were sent of %d", n, len(models.Atlas))
+	}
+	if o := f.good("", "run", "--device", "cpu", "-m", "atlas.gguf", question); o.stdout != answer {
+		t.Errorf("answers %q", o.stdout)
+	}
+}

@@ -96,8 +96,12 @@ func parseManifest(data []byte) (*manifest, error) {
 // check looks at what is relied upon: names that can be printed, and hashes, of
 // which paths are made.
 func (m *Model) check(name string) error {
-	if _, err := ParseReference(name); err != nil {
+	r, err := ParseReference(name)
+	if err != nil {
 		return err
+	}
+	if r.String() != name {
+		return fmt.Errorf("%w: it would be called %q", ErrReference, r)
 	}
 	if n := len(m.Files); n == 0 || n > maxShards {
 		return fmt.Errorf("%d files, want 1 to %d", n, maxShards)

@@ -204,7 +204,7 @@ func newRig(t *testing.T) *rig {
 	s.limits = limits{
 		chunk: 64 << 10, parallel: 4,
 		tries: 4, wait: time.Millisecond, maxWait: 4 * time.Millisecond, maxRetry: 5 * time.Second,
-		stall: 300 * time.Millisecond, redirects: 5, restarts: 2,
+		stall: 3 * time.Second, redirects: 5, restarts: 2,
 	}
 	r := &rig{t: t, Store: s}
 	r.options.Notice = func(line string) {

@@ -169,6 +169,7 @@ var badManifests = map[string]string{
 	"no files":     `{"version":1,"models":{"hf.co/a/b:c":{"files":[]}}}`,
 	"size":         `{"version":1,"models":{"hf.co/a/b:c":{"files":[{"size":-1,"sha256":"` + strings.Repeat("0", 64) + `"}]}}}`,
 	"name":         `{"version":1,"models":{"../x":{"files":[{"size":1,"sha256":"` + strings.Repeat("0", 64) + `"}]}}}`,
+	"second name":  `{"version":1,"models":{"https://hf.co/a/b:c":{"files":[{"size":1,"sha256":"` + strings.Repeat("0", 64) + `"}]}}}`,
 	"escape codes": `{"version":1,"models":{"hf.co/a/b:c":{"architecture":"\u001b[2J","files":[{"size":1,"sha256":"` + strings.Repeat("0", 64) + `"}]}}}`,
 }
 
