@@ -73,6 +73,7 @@ func (l *lowering) function(index int) error {
 	f.begin(m.Types[m.Functions[index]], body.Locals)
 	c := wasm.NewCode(body)
 	for c.Next() {
+		l.notice(c)
 		err := f.instruction(c)
 		if err == nil && len(f.stack) > maxOperands {
 			err = fmt.Errorf("more than %d values on the stack", maxOperands)
