@@ -17,6 +17,7 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	"github.com/realm-webgpu/realm/hostfn/meter"
 	"github.com/realm-webgpu/realm/hostfn/wasm"
 	"github.com/realm-webgpu/realm/hostfn/wasm/wat"
 )
@@ -45,7 +46,8 @@ function run(text) {
 	let module, x;
 	try { module = new WebAssembly.Module(bytes); } catch (e) { return "invalid: " + e.message; }
 	try {
-		x = new WebAssembly.Instance(module, {env: {base: new WebAssembly.Global({value: "i64"}, base)}}).exports;
+		x = new WebAssembly.Instance(module, {
+			env: {base: new WebAssembly.Global({value: "i64"}, base)}, realm1_meter: {refill: () => 1n << 20n}}).exports;
 	} catch (e) { return "no instance"; }
 	const said = calls.map(([a, b]) => {
 		x.fuel.value = fuel;
@@ -188,14 +190,28 @@ func number(t *testing.T, name string, value int) int {
 }
 
 // TestDifferential compares what generated modules do here, lowered and metered,
-// with what they do in a browser, as they are.
+// with what they do in a browser, as they are; and there, with fuel and without.
 func TestDifferential(t *testing.T) {
 	first, count := number(t, differentialSeed, 1), number(t, differentialCount, 200)
 	var modules [][]byte
 	for i := range count {
 		modules = append(modules, generate(noise(uint64(first+i))))
 	}
-	want := inBrowser(t, modules)
+	all := modules
+	for _, m := range modules {
+		metered, err := meter.Meter(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, metered)
+	}
+	said := inBrowser(t, all)
+	want := said[:count]
+	for i, line := range said[count:] {
+		if line != want[i] {
+			t.Errorf("seed %d: metered, the browser says\n%s, and without\n%s", first+i, line, want[i])
+		}
+	}
 	seen := map[string]int{}
 	for _, line := range want {
 		if strings.HasPrefix(line, "no ") || strings.HasPrefix(line, "invalid") {

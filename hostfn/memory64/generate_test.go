@@ -18,8 +18,7 @@ type generator struct {
 	// Of the function that is being written:
 	locals []wasm.ValueType
 	labels []wasm.ValueType // of open blocks, what a branch takes along; 0: nothing
-	result wasm.ValueType
-	budget int // instructions that may still be written, about
+	budget int              // instructions that may still be written, about
 }
 
 // The signatures of functions. The first one is that of function 0, which the test

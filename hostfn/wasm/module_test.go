@@ -59,7 +59,7 @@ func TestRoundTrip(t *testing.T) {
 	all := module(t, everything)
 	for name, data := range map[string][]byte{
 		"everything": all, "nothing": module(t, `(module)`),
-		"custom sections": append(append(all[:len(all):len(all)], 0, 3, 1, 'a', 7), 0, 2, 1, 'b'),
+		"custom sections":    append(append(all[:len(all):len(all)], 0, 3, 1, 'a', 7), 0, 2, 1, 'b'),
 		"first a custom one": append([]byte("\x00asm\x01\x00\x00\x00\x00\x03\x01z\x09"), all[8:]...),
 	} {
 		m, err := wasm.Decode(data)
