@@ -30,7 +30,10 @@
 //
 // Where active segments are placed at constants, these become constants of 32
 // bits. Where one of them depends on an imported global, all become passive, and a
-// start function copies them in order before it calls the module's own.
+// start function copies them in order before it calls the module's own. So it is,
+// too, where elements do not fit into their table, or code copies from an active
+// segment: wazero would pass over the first and do the second, and both have to
+// trap.
 package memory64
 
 // MaxPages is the most pages that a rewritten memory has: 64 KiB less than 4 GiB.

@@ -12,6 +12,10 @@ import (
 // take quadratic time.
 const maxInsert = 4096
 
+// maxOperands is how many values may lie on a function's stack. Calls and blocks of
+// many results would take any memory else, some bytes of code each.
+const maxOperands = 1 << 18
+
 // function is a function that is being rewritten.
 type function struct {
 	*lowering
@@ -69,7 +73,12 @@ func (l *lowering) function(index int) error {
 	f.begin(m.Types[m.Functions[index]], body.Locals)
 	c := wasm.NewCode(body)
 	for c.Next() {
-		if err := f.instruction(c); err != nil {
+		l.notice(c)
+		err := f.instruction(c)
+		if err == nil && len(f.stack) > maxOperands {
+			err = fmt.Errorf("more than %d values on the stack", maxOperands)
+		}
+		if err != nil {
 			return &wasm.FormatError{Section: "code", Offset: body.At + c.Start, Reason: err.Error()}
 		}
 	}

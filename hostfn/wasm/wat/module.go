@@ -1,4 +1,4 @@
-package memory64
+package wat
 
 import (
 	"strings"
@@ -6,8 +6,7 @@ import (
 	"github.com/realm-webgpu/realm/hostfn/wasm"
 )
 
-// assembler makes modules of the text format, well formed or not, as far as the
-// test-suite's files on 64-bit memories and tables need it. It checks no types.
+// assembler makes a module of its fields.
 type assembler struct {
 	ops   map[string]wasm.Op
 	m     *wasm.Module
@@ -38,17 +37,13 @@ var kindOf = map[string]wasm.Kind{
 	"func": wasm.KindFunction, "table": wasm.KindTable, "memory": wasm.KindMemory, "global": wasm.KindGlobal,
 }
 
-// assemble makes a module of its list.
-func assemble(module node) (data []byte, err error) {
-	defer func() {
-		if failure, ok := recover().(textError); ok {
-			err = failure
-		}
-	}()
-	fields := fields(module.list[1:])
-	if fields.is("binary") {
-		for fields.next(); !fields.done(); {
-			data = append(data, fields.next().text...)
+// Assemble makes a module of its list. Errors: Error.
+func Assemble(module Node) (data []byte, err error) {
+	defer recovered(&err)
+	list := Fields(module.List[1:])
+	if list.Is("binary") {
+		for list.Next(); !list.done(); {
+			data = append(data, list.Next().Text...)
 		}
 		return data, nil
 	}
@@ -56,12 +51,12 @@ func assemble(module node) (data []byte, err error) {
 	for i := range a.names {
 		a.names[i] = map[string]uint32{}
 	}
-	for _, f := range fields {
-		if f.head() == "type" {
+	for _, f := range list {
+		if f.Head() == "type" {
 			a.typeField(f)
 		}
 	}
-	for _, f := range fields {
+	for _, f := range list {
 		a.field(f)
 	}
 	for _, f := range a.later {
@@ -70,12 +65,13 @@ func assemble(module node) (data []byte, err error) {
 	return a.m.Encode(), nil
 }
 
-// fields are what is left of a list.
-type fields []node
+// Fields are what is left of a list.
+type Fields []Node
 
-func (f *fields) done() bool { return len(*f) == 0 }
+func (f *Fields) done() bool { return len(*f) == 0 }
 
-func (f *fields) next() node {
+// Next takes what comes next.
+func (f *Fields) Next() Node {
 	if f.done() {
 		failText(0, "unexpected end of a list")
 	}
@@ -84,21 +80,21 @@ func (f *fields) next() node {
 	return n
 }
 
-// is reports whether a word comes next.
-func (f fields) is(word string) bool { return len(f) > 0 && f[0].word == word }
+// Is reports whether a word comes next.
+func (f Fields) Is(word string) bool { return len(f) > 0 && f[0].Word == word }
 
 // isList reports whether a list with that head comes next.
-func (f fields) isList(head string) bool { return len(f) > 0 && f[0].isList() && f[0].head() == head }
+func (f Fields) isList(head string) bool { return len(f) > 0 && f[0].IsList() && f[0].Head() == head }
 
 // isIndex reports whether an index comes next: a name or a number.
-func (f fields) isIndex() bool {
-	return len(f) > 0 && f[0].word != "" && (f[0].word[0] == '$' || f[0].word[0] >= '0' && f[0].word[0] <= '9')
+func (f Fields) isIndex() bool {
+	return len(f) > 0 && f[0].Word != "" && (f[0].Word[0] == '$' || f[0].Word[0] >= '0' && f[0].Word[0] <= '9')
 }
 
-// name takes a name, if one comes next.
-func (f *fields) name() string {
-	if len(*f) > 0 && strings.HasPrefix((*f)[0].word, "$") {
-		return f.next().word
+// Name takes a name, if one comes next.
+func (f *Fields) Name() string {
+	if len(*f) > 0 && strings.HasPrefix((*f)[0].Word, "$") {
+		return f.Next().Word
 	}
 	return ""
 }
@@ -114,86 +110,86 @@ func (a *assembler) define(space int, name string) uint32 {
 }
 
 // index reads an index.
-func (a *assembler) index(space int, n node) uint32 {
-	if i, ok := a.names[space][n.word]; ok {
+func (a *assembler) index(space int, n Node) uint32 {
+	if i, ok := a.names[space][n.Word]; ok {
 		return i
 	}
-	return uint32(parseInteger(n, 32))
+	return uint32(integer(n, 32))
 }
 
 // optional reads an index, if one comes next; else it is 0.
-func (a *assembler) optional(space int, f *fields) uint32 {
+func (a *assembler) optional(space int, f *Fields) uint32 {
 	if f.isIndex() {
-		return a.index(space, f.next())
+		return a.index(space, f.Next())
 	}
 	return 0
 }
 
-func (a *assembler) field(n node) {
-	f := fields(n.list[1:])
-	switch head := n.head(); head {
+func (a *assembler) field(n Node) {
+	f := Fields(n.List[1:])
+	switch head := n.Head(); head {
 	case "type":
 	case "import":
-		i := wasm.Import{Module: string(f.next().text), Name: string(f.next().text)}
-		what := f.next()
-		rest := fields(what.list[1:])
-		a.define(spaceOf[what.head()], rest.name())
-		a.importAs(i, what.head(), rest)
+		i := wasm.Import{Module: string(f.Next().Text), Name: string(f.Next().Text)}
+		what := f.Next()
+		rest := Fields(what.List[1:])
+		a.define(spaceOf[what.Head()], rest.Name())
+		a.importAs(i, what.Head(), rest)
 	case "func", "table", "memory", "global":
-		index := a.define(spaceOf[head], f.name())
+		index := a.define(spaceOf[head], f.Name())
 		for f.isList("export") {
-			a.m.Exports = append(a.m.Exports, wasm.Export{Name: string(f.next().list[1].text), Kind: kindOf[head], Index: index})
+			a.m.Exports = append(a.m.Exports, wasm.Export{Name: string(f.Next().List[1].Text), Kind: kindOf[head], Index: index})
 		}
 		if f.isList("import") {
-			names := f.next().list
-			a.importAs(wasm.Import{Module: string(names[1].text), Name: string(names[2].text)}, head, f)
+			names := f.Next().List
+			a.importAs(wasm.Import{Module: string(names[1].Text), Name: string(names[2].Text)}, head, f)
 			return
 		}
-		map[string]func(fields, uint32){"func": a.function, "table": a.table, "memory": a.memory, "global": a.global}[head](f, index)
+		map[string]func(Fields, uint32){"func": a.function, "table": a.table, "memory": a.memory, "global": a.global}[head](f, index)
 	case "export":
-		name, what := string(f.next().text), f.next()
+		name, what := string(f.Next().Text), f.Next()
 		at := len(a.m.Exports)
-		a.m.Exports = append(a.m.Exports, wasm.Export{Name: name, Kind: kindOf[what.head()]})
-		a.later = append(a.later, func() { a.m.Exports[at].Index = a.index(spaceOf[what.head()], what.list[1]) })
+		a.m.Exports = append(a.m.Exports, wasm.Export{Name: name, Kind: kindOf[what.Head()]})
+		a.later = append(a.later, func() { a.m.Exports[at].Index = a.index(spaceOf[what.Head()], what.List[1]) })
 	case "start":
 		a.later = append(a.later, func() {
 			i := a.index(functionSpace, f[0])
 			a.m.Start = &i
 		})
 	case "elem":
-		a.define(elementSpace, f.name())
+		a.define(elementSpace, f.Name())
 		a.m.Elements = append(a.m.Elements, wasm.Element{})
 		at := len(a.m.Elements) - 1
 		a.later = append(a.later, func() { a.m.Elements[at] = a.element(f) })
 	case "data":
-		a.define(dataSpace, f.name())
+		a.define(dataSpace, f.Name())
 		a.m.Data = append(a.m.Data, wasm.Data{})
 		a.m.DataCount = true
 		at := len(a.m.Data) - 1
 		a.later = append(a.later, func() { a.m.Data[at] = a.data(f) })
 	default:
-		failText(n.line, "field %q of a module", head)
+		failText(n.Line, "field %q of a module", head)
 	}
 }
 
 // importAs adds an import of a kind.
-func (a *assembler) importAs(i wasm.Import, kind string, f fields) {
+func (a *assembler) importAs(i wasm.Import, kind string, f Fields) {
 	i.Kind = kindOf[kind]
 	switch i.Kind {
 	case wasm.KindFunction:
 		i.Function, _ = a.typeUse(&f)
 	case wasm.KindTable:
 		i.Table = wasm.Table{Limits: a.limits(&f)}
-		i.Table.Type = valueType(f.next())
+		i.Table.Type = valueType(f.Next())
 	case wasm.KindMemory:
 		i.Memory = a.limits(&f)
 	case wasm.KindGlobal:
-		i.Global = globalType(f.next())
+		i.Global = globalType(f.Next())
 	}
 	a.m.Imports = append(a.m.Imports, i)
 }
 
-func (a *assembler) function(f fields, _ uint32) {
+func (a *assembler) function(f Fields, _ uint32) {
 	use, params := a.typeUse(&f)
 	a.m.Functions = append(a.m.Functions, use)
 	a.m.Code = append(a.m.Code, wasm.Body{})
@@ -202,14 +198,14 @@ func (a *assembler) function(f fields, _ uint32) {
 }
 
 // table reads a table, or one with its elements.
-func (a *assembler) table(f fields, index uint32) {
-	if !f.is("i64") && !f.is("i32") && !f.isIndex() || len(f) > 2 && f[2].head() == "elem" {
-		wide := f.is("i64")
+func (a *assembler) table(f Fields, index uint32) {
+	if !f.Is("i64") && !f.Is("i32") && !f.isIndex() || len(f) > 2 && f[2].Head() == "elem" {
+		wide := f.Is("i64")
 		if wide {
-			f.next()
+			f.Next()
 		}
-		t := wasm.Table{Type: valueType(f.next())}
-		list := fields(f.next().list[1:])
+		t := wasm.Table{Type: valueType(f.Next())}
+		list := Fields(f.Next().List[1:])
 		n := uint64(len(list))
 		t.Limits = wasm.Limits{Min: n, Max: n, HasMax: true, Is64: wide}
 		a.m.Tables = append(a.m.Tables, t)
@@ -224,18 +220,18 @@ func (a *assembler) table(f fields, index uint32) {
 		return
 	}
 	t := wasm.Table{Limits: a.limits(&f)}
-	t.Type = valueType(f.next())
+	t.Type = valueType(f.Next())
 	a.m.Tables = append(a.m.Tables, t)
 	if !f.done() {
-		failText(f[0].line, "table with an initial value")
+		failText(f[0].Line, "table with an initial value")
 	}
 }
 
 // memory reads a memory, or one with its data.
-func (a *assembler) memory(f fields, index uint32) {
-	if len(f) > 0 && f[len(f)-1].head() == "data" {
-		wide := f.is("i64")
-		d := wasm.Data{Memory: index, Offset: zero(wide), Bytes: joined(f[len(f)-1].list[1:])}
+func (a *assembler) memory(f Fields, index uint32) {
+	if len(f) > 0 && f[len(f)-1].Head() == "data" {
+		wide := f.Is("i64")
+		d := wasm.Data{Memory: index, Offset: zero(wide), Bytes: joined(f[len(f)-1].List[1:])}
 		pages := (uint64(len(d.Bytes)) + 0xffff) >> 16
 		a.m.Memories = append(a.m.Memories, wasm.Limits{Min: pages, Max: pages, HasMax: true, Is64: wide})
 		a.define(dataSpace, "")
@@ -245,82 +241,82 @@ func (a *assembler) memory(f fields, index uint32) {
 	}
 	a.m.Memories = append(a.m.Memories, a.limits(&f))
 	if !f.done() {
-		failText(f[0].line, "memory with %q", f[0].word)
+		failText(f[0].Line, "memory with %q", f[0].Word)
 	}
 }
 
-func (a *assembler) global(f fields, _ uint32) {
-	a.m.Globals = append(a.m.Globals, wasm.Global{GlobalType: globalType(f.next())})
+func (a *assembler) global(f Fields, _ uint32) {
+	a.m.Globals = append(a.m.Globals, wasm.Global{GlobalType: globalType(f.Next())})
 	at := len(a.m.Globals) - 1
 	a.later = append(a.later, func() { a.m.Globals[at].Init = a.expression(f) })
 }
 
 // element reads an element segment.
-func (a *assembler) element(f fields) wasm.Element {
+func (a *assembler) element(f Fields) wasm.Element {
 	e := wasm.Element{Mode: wasm.Passive, Type: wasm.FuncRef}
-	if f.is("declare") {
-		f.next()
+	if f.Is("declare") {
+		f.Next()
 		e.Mode = wasm.Declarative
-	} else if f.isList("table") || len(f) > 0 && f[0].isList() {
+	} else if f.isList("table") || len(f) > 0 && f[0].IsList() {
 		e.Mode = wasm.Active
 		if f.isList("table") {
-			e.Table = a.index(tableSpace, f.next().list[1])
+			e.Table = a.index(tableSpace, f.Next().List[1])
 		}
-		e.Offset = a.offset(f.next())
+		e.Offset = a.offset(f.Next())
 	}
-	if f.is("func") {
-		f.next()
-	} else if len(f) > 0 && strings.HasSuffix(f[0].word, "ref") {
-		e.Type = valueType(f.next())
+	if f.Is("func") {
+		f.Next()
+	} else if len(f) > 0 && strings.HasSuffix(f[0].Word, "ref") {
+		e.Type = valueType(f.Next())
 	}
 	a.items(&e, f)
 	return e
 }
 
 // items reads the entries of an element segment.
-func (a *assembler) items(e *wasm.Element, f fields) {
+func (a *assembler) items(e *wasm.Element, f Fields) {
 	for _, n := range f {
-		if !n.isList() {
+		if !n.IsList() {
 			e.Functions = append(e.Functions, a.index(functionSpace, n))
 			continue
 		}
-		if n.head() == "item" {
-			e.Expressions = append(e.Expressions, a.expression(n.list[1:]))
+		if n.Head() == "item" {
+			e.Expressions = append(e.Expressions, a.expression(n.List[1:]))
 		} else {
-			e.Expressions = append(e.Expressions, a.expression([]node{n}))
+			e.Expressions = append(e.Expressions, a.expression([]Node{n}))
 		}
 	}
 }
 
 // data reads a data segment.
-func (a *assembler) data(f fields) wasm.Data {
+func (a *assembler) data(f Fields) wasm.Data {
 	d := wasm.Data{Mode: wasm.Passive}
 	if f.isList("memory") {
-		d.Memory = a.index(memorySpace, f.next().list[1])
+		d.Memory = a.index(memorySpace, f.Next().List[1])
 	}
-	if len(f) > 0 && f[0].isList() {
+	if len(f) > 0 && f[0].IsList() {
 		d.Mode = wasm.Active
-		d.Offset = a.offset(f.next())
+		d.Offset = a.offset(f.Next())
 	}
 	d.Bytes = joined(f)
 	return d
 }
 
 // offset reads where a segment goes: (offset ...), or an instruction.
-func (a *assembler) offset(n node) []byte {
-	if n.head() == "offset" {
-		return a.expression(n.list[1:])
+func (a *assembler) offset(n Node) []byte {
+	if n.Head() == "offset" {
+		return a.expression(n.List[1:])
 	}
-	return a.expression([]node{n})
+	return a.expression([]Node{n})
 }
 
 // joined returns strings as one.
-func joined(all []node) (out []byte) {
+func joined(all []Node) (out []byte) {
 	for _, n := range all {
-		if !n.quoted {
-			failText(n.line, "data that is no string")
+		if !n.Quoted {
+			failText(n.Line, "data that is no string")
 		}
-		out = append(out, n.text...)
+		out = append(out, n.Text...)
 	}
 	return out
 }

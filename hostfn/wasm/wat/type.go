@@ -1,4 +1,4 @@
-package memory64
+package wat
 
 import (
 	"slices"
@@ -11,57 +11,57 @@ var valueTypes = map[string]wasm.ValueType{
 	"funcref": wasm.FuncRef, "externref": wasm.ExternRef, "func": wasm.FuncRef, "extern": wasm.ExternRef,
 }
 
-func valueType(n node) wasm.ValueType {
-	t, ok := valueTypes[n.word]
+func valueType(n Node) wasm.ValueType {
+	t, ok := valueTypes[n.Word]
 	if !ok {
-		failText(n.line, "value type %q %v", n.word, n.list)
+		failText(n.Line, "value type %q %v", n.Word, n.List)
 	}
 	return t
 }
 
-func globalType(n node) wasm.GlobalType {
-	if n.head() == "mut" {
-		return wasm.GlobalType{Type: valueType(n.list[1]), Mutable: true}
+func globalType(n Node) wasm.GlobalType {
+	if n.Head() == "mut" {
+		return wasm.GlobalType{Type: valueType(n.List[1]), Mutable: true}
 	}
 	return wasm.GlobalType{Type: valueType(n)}
 }
 
 // limits reads limits, with the index type before them.
-func (a *assembler) limits(f *fields) wasm.Limits {
+func (a *assembler) limits(f *Fields) wasm.Limits {
 	var l wasm.Limits
-	if f.is("i64") || f.is("i32") {
-		l.Is64 = f.next().word == "i64"
+	if f.Is("i64") || f.Is("i32") {
+		l.Is64 = f.Next().Word == "i64"
 	}
-	l.Min = parseInteger(f.next(), 64)
+	l.Min = integer(f.Next(), 64)
 	if f.isIndex() {
-		l.HasMax, l.Max = true, parseInteger(f.next(), 64)
+		l.HasMax, l.Max = true, integer(f.Next(), 64)
 	}
 	return l
 }
 
 // typeField reads a type.
-func (a *assembler) typeField(n node) {
-	f := fields(n.list[1:])
-	a.define(typeSpace, f.name())
-	what := f.next()
-	if what.head() != "func" {
-		failText(n.line, "type of %s: garbage collection is not supported", what.head())
+func (a *assembler) typeField(n Node) {
+	f := Fields(n.List[1:])
+	a.define(typeSpace, f.Name())
+	what := f.Next()
+	if what.Head() != "func" {
+		failText(n.Line, "type of %s: garbage collection is not supported", what.Head())
 	}
-	rest := fields(what.list[1:])
+	rest := Fields(what.List[1:])
 	t, _ := signature(&rest)
 	a.m.Types = append(a.m.Types, t)
 }
 
 // signature reads parameters and results, and the names of the parameters.
-func signature(f *fields) (t wasm.FuncType, names map[string]uint32) {
+func signature(f *Fields) (t wasm.FuncType, names map[string]uint32) {
 	names = map[string]uint32{}
 	for f.isList("param") || f.isList("result") {
-		list := f.next().list
-		rest := fields(list[1:])
+		list := f.Next().List
+		rest := Fields(list[1:])
 		into := &t.Params
-		if list[0].word == "result" {
+		if list[0].Word == "result" {
 			into = &t.Results
-		} else if name := rest.name(); name != "" {
+		} else if name := rest.Name(); name != "" {
 			names[name] = uint32(len(t.Params))
 		}
 		for _, n := range rest {
@@ -73,9 +73,9 @@ func signature(f *fields) (t wasm.FuncType, names map[string]uint32) {
 
 // typeUse reads the type of a function: by its index, by its parameters and
 // results, or by both.
-func (a *assembler) typeUse(f *fields) (index uint32, params map[string]uint32) {
+func (a *assembler) typeUse(f *Fields) (index uint32, params map[string]uint32) {
 	if f.isList("type") {
-		index = a.index(typeSpace, f.next().list[1])
+		index = a.index(typeSpace, f.Next().List[1])
 		_, params = signature(f)
 		return index, params
 	}
@@ -90,7 +90,7 @@ func (a *assembler) typeUse(f *fields) (index uint32, params map[string]uint32) 
 }
 
 // blockType reads the type of a block, as the signed number of the binary format.
-func (a *assembler) blockType(f *fields) int64 {
+func (a *assembler) blockType(f *Fields) int64 {
 	if f.isList("type") {
 		i, _ := a.typeUse(f)
 		return int64(i)

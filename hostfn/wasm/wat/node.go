@@ -1,4 +1,4 @@
-package memory64
+package wat
 
 import (
 	"fmt"
@@ -7,26 +7,26 @@ import (
 	"unicode/utf8"
 )
 
-// node is an S-expression of the text format
+// Node is an S-expression of the text format
 // (https://webassembly.github.io/spec/core/text/): a word, a string or a list.
-type node struct {
-	line   int
-	word   string
-	text   []byte // of a string
-	quoted bool
-	list   []node
+type Node struct {
+	Line   int
+	Word   string
+	Text   []byte // of a string
+	Quoted bool
+	List   []Node
 }
 
-// head returns the word that a list begins with, "" for others.
-func (n node) head() string {
-	if len(n.list) > 0 {
-		return n.list[0].word
+// Head returns the word that a list begins with, "" for others.
+func (n Node) Head() string {
+	if len(n.List) > 0 {
+		return n.List[0].Word
 	}
 	return ""
 }
 
-// isList reports whether n is a list, and not a word or a string.
-func (n node) isList() bool { return n.word == "" && !n.quoted }
+// IsList reports whether n is a list, and not a word or a string.
+func (n Node) IsList() bool { return n.Word == "" && !n.Quoted }
 
 // textReader reads S-expressions.
 type textReader struct {
@@ -35,31 +35,27 @@ type textReader struct {
 	line   int
 }
 
-// readText returns the lists of a file.
-func readText(source string) (all []node, err error) {
+// Read returns the lists of a file.
+func Read(source string) (all []Node, err error) {
 	r := &textReader{source: source, line: 1}
-	defer func() {
-		if failure, ok := recover().(textError); ok {
-			err = failure
-		}
-	}()
+	defer recovered(&err)
 	for r.space(); r.at < len(source); r.space() {
 		all = append(all, r.node())
 	}
 	return all, nil
 }
 
-// textError is what is wrong with a text. The reader and the assembler panic with
-// it, as what they read comes from test files.
-type textError struct {
-	line    int
-	message string
+// Error is what is wrong with a text. The reader and the assembler panic with it
+// inside of this package.
+type Error struct {
+	Line    int
+	Message string
 }
 
-func (e textError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.message) }
+func (e Error) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Message) }
 
 func failText(line int, format string, args ...any) {
-	panic(textError{line, fmt.Sprintf(format, args...)})
+	panic(Error{line, fmt.Sprintf(format, args...)})
 }
 
 // space skips what is between tokens.
@@ -107,25 +103,25 @@ func (r *textReader) comment() {
 	failText(r.line, "comment without an end")
 }
 
-func (r *textReader) node() node {
-	n := node{line: r.line}
+func (r *textReader) node() Node {
+	n := Node{Line: r.line}
 	switch c := r.source[r.at]; c {
 	case '(':
 		r.at++
 		for r.space(); ; r.space() {
 			if r.at >= len(r.source) {
-				failText(n.line, "list without an end")
+				failText(n.Line, "list without an end")
 			}
 			if r.source[r.at] == ')' {
 				r.at++
 				return n
 			}
-			n.list = append(n.list, r.node())
+			n.List = append(n.List, r.node())
 		}
 	case ')':
 		failText(r.line, "a parenthesis too many")
 	case '"':
-		n.text, n.quoted = r.string(), true
+		n.Text, n.Quoted = r.string(), true
 	default:
 		end := r.at
 		for end < len(r.source) && !strings.ContainsRune(" \t\r\n()\";", rune(r.source[end])) {
@@ -137,7 +133,7 @@ func (r *textReader) node() node {
 		if end == r.at {
 			failText(r.line, "unexpected %q", c)
 		}
-		n.word = r.source[r.at:end]
+		n.Word = r.source[r.at:end]
 		r.at = end
 	}
 	return n
@@ -179,9 +175,9 @@ func (r *textReader) string() []byte {
 	return nil
 }
 
-// parseInteger reads an integer of so many bits, signed or unsigned, as its bits.
-func parseInteger(n node, bits int) uint64 {
-	text := strings.ReplaceAll(n.word, "_", "")
+// integer reads an integer of so many bits, signed or unsigned, as its bits.
+func integer(n Node, bits int) uint64 {
+	text := strings.ReplaceAll(n.Word, "_", "")
 	digits, negative := strings.CutPrefix(text, "-")
 	digits = strings.TrimPrefix(digits, "+")
 	base := 10
@@ -190,7 +186,7 @@ func parseInteger(n node, bits int) uint64 {
 	}
 	v, err := strconv.ParseUint(digits, base, bits)
 	if err != nil {
-		failText(n.line, "integer %q of %d bits: %v", n.word, bits, err)
+		failText(n.Line, "integer %q of %d bits: %v", n.Word, bits, err)
 	}
 	if negative {
 		v = -v

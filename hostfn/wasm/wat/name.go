@@ -1,4 +1,4 @@
-package memory64
+package wat
 
 import (
 	"strings"

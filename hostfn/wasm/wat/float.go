@@ -1,4 +1,4 @@
-package memory64
+package wat
 
 import (
 	"math"
@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// parseFloat reads a number of the text format, of 32 or 64 bits, as its bits.
-func parseFloat(n node, bits int) uint64 {
-	text := strings.ReplaceAll(n.word, "_", "")
+// float reads a number of the text format, of 32 or 64 bits, as its bits.
+func float(n Node, bits int) uint64 {
+	text := strings.ReplaceAll(n.Word, "_", "")
 	digits, negative := strings.CutPrefix(text, "-")
 	digits = strings.TrimPrefix(digits, "+")
 	mantissa := 52
@@ -25,7 +25,7 @@ func parseFloat(n node, bits int) uint64 {
 	case isNaN:
 		p, err := strconv.ParseUint(strings.TrimPrefix(payload, ":0x"), 16, mantissa)
 		if err != nil {
-			failText(n.line, "float %q: %v", n.word, err)
+			failText(n.Line, "float %q: %v", n.Word, err)
 		}
 		v = exponents | p
 	default:
@@ -38,13 +38,13 @@ func parseFloat(n node, bits int) uint64 {
 }
 
 // finite reads a number without a sign.
-func finite(n node, digits string, bits int) uint64 {
+func finite(n Node, digits string, bits int) uint64 {
 	if strings.HasPrefix(digits, "0x") && !strings.ContainsAny(digits, "pP") {
 		digits += "p0"
 	}
 	v, err := strconv.ParseFloat(digits, bits)
 	if err != nil {
-		failText(n.line, "float %q: %v", n.word, err)
+		failText(n.Line, "float %q: %v", n.Word, err)
 	}
 	if bits == 32 {
 		return uint64(math.Float32bits(float32(v)))
