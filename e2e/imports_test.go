@@ -32,6 +32,9 @@ var only = map[string][]string{
 	"github.com/edsrzf/mmap-go":         {"engine/gguf"},
 	"github.com/dlclark/regexp2":        {"engine/token"},
 	"github.com/nlpodyssey/safetensors": {"engine/lora"},
+	"modernc.org/sqlite":                {"web/tenant"},
+	"golang.org/x/time":                 {"web/tenant"},
+	"github.com/pelletier/go-toml":      {"web/config"},
 }
 
 // TestForbiddenImports holds every package to the direction of imports.
