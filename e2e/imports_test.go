@@ -35,6 +35,9 @@ var only = map[string][]string{
 	"github.com/nlpodyssey/safetensors": {"engine/lora"},
 	"github.com/gofrs/flock":            {"web/store"},
 	"github.com/adrg/xdg":               {"web/store"},
+	"modernc.org/sqlite":                {"web/tenant"},
+	"golang.org/x/time":                 {"web/tenant"},
+	"github.com/pelletier/go-toml":      {"web/config"},
 }
 
 // TestForbiddenImports holds every package to the direction of imports.
