@@ -58,8 +58,11 @@ func newRig(t testing.TB, changeService func(*service.Options), change func(*Opt
 		}
 	})
 	so := service.Options{
-		Engine: e, Guest: guest.Module,
-		Models: []service.ModelSpec{{Name: "atlas", Open: atlas, Load: engine.LoadOptions{CacheTokens: 4096}}},
+		Engine: e,
+		Live: service.Live{
+			Guest:  guest.Module,
+			Models: []service.ModelSpec{{Name: "atlas", Open: atlas, Load: engine.LoadOptions{CacheTokens: 4096}}},
+		},
 	}
 	if changeService != nil {
 		changeService(&so)

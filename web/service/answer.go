@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -313,6 +315,11 @@ func (w *writer) result() Result {
 	}
 	if took := w.last - w.first; w.tokens > 1 && took > 0 {
 		r.Timings.Decode = float64(w.tokens-1) / took.Seconds()
+	}
+	for _, i := range slices.Sorted(maps.Keys(w.choices)) {
+		if c := w.choices[i]; c.ended {
+			r.Finish = append(r.Finish, c.finish)
+		}
 	}
 	return r
 }

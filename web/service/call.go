@@ -111,4 +111,5 @@ type Result struct {
 	Model, Adapter string // by the names that are listed; "" for none
 	Usage          Usage
 	Timings        Timings
+	Finish         []string // of the choices that have ended, by their index
 }

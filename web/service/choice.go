@@ -15,6 +15,7 @@ type choice struct {
 	call   string
 	called bool
 	ended  bool
+	finish string // why, once it has
 }
 
 func newChoice(index int, a *Answer) *choice {
@@ -111,6 +112,7 @@ func (c *choice) end(e guest.Event) {
 	case c.delta.Finish == "":
 		c.delta.Finish = "stop"
 	}
+	c.finish = c.delta.Finish
 }
 
 // flush delivers what there is, if it is anything.
