@@ -47,6 +47,9 @@ type Live struct {
 	Guests map[string][]byte
 	// RequestTimeout bounds an answer, waiting included. 0: ten minutes.
 	RequestTimeout time.Duration
+	// MaxTokens bounds what a request may have written, a text each, and DefaultTokens
+	// is that of requests that do not say. 0: what the context has room for.
+	MaxTokens, DefaultTokens int
 }
 
 // Observer looks at calls, for metrics. It must not wait.
