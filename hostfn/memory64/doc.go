@@ -20,8 +20,8 @@
 //
 // The conversion is put right behind the instruction that left the operand, so
 // that operands above it need not be moved. A local that served as an address
-// once, and was not written since, is known to be below 2^32: there the check is
-// left out.
+// once, and was not written since, is known to be below 2^32, and so is what was an
+// i32 before, or a constant: there the check is left out.
 //
 // Lengths, deltas and indices of tables are converted by the first way, as
 // 0xffffffff is past any of them too.
