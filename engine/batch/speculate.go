@@ -60,6 +60,9 @@ func (p *speculation) eager() bool { return !p.length.Paused() }
 // drafting reports whether a draft is being made.
 func (r *Run) drafting() bool { return r.spec != nil && r.spec.drafter != nil }
 
+// drafts reports whether the run drafts for another, of the scheduler's own accord.
+func (r *Run) drafts() bool { return r.onEnd != nil }
+
 // observe takes note of what a run has written.
 func (p *speculation) observe(r *Run) {
 	if r.verify > 0 {
