@@ -282,3 +282,16 @@ func TestAdapters(t *testing.T) {
 		t.Errorf("removed twice: %v", err)
 	}
 }
+
+// BenchmarkRefresh takes over a change where there are a thousand tenants with a key each.
+func BenchmarkRefresh(b *testing.B) {
+	s := openTest(b, filepath.Join(b.TempDir(), "realm.db"), Options{PollInterval: time.Hour})
+	for i := range 1000 {
+		withKey(b, s, fmt.Sprint("t", i), NewSettings())
+	}
+	for b.Loop() {
+		if err := s.refresh(b.Context(), true); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

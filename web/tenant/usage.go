@@ -109,7 +109,7 @@ func (r *Recorder) Flush(ctx context.Context) error {
 	r.pending = map[usageKey]*Counts{}
 	r.mu.Unlock()
 	uses := map[string]int64{}
-	for id, c := range r.store.view.Load().byKey {
+	for id, c := range r.store.current().byKey {
 		if at := c.used.Load(); at > r.written[id] {
 			uses[id] = at
 		}
