@@ -12,6 +12,7 @@ import (
 
 	"github.com/realm-webgpu/realm/web/openai"
 	"github.com/realm-webgpu/realm/web/service"
+	"github.com/realm-webgpu/realm/web/trace"
 )
 
 // exchange is a request and its answer.
@@ -42,6 +43,11 @@ func (s *Server) serve(r route) http.Handler {
 			}
 		}()
 		err := x.enter(r.access)
+		if x.tenant != nil {
+			trace.Route(q.Context(), q.Method, r.path, x.id, x.tenant.ID())
+		} else {
+			trace.Route(q.Context(), q.Method, r.path, x.id, "")
+		}
 		if err == nil {
 			err = r.handle(s, x)
 		}
@@ -84,6 +90,7 @@ func (x *exchange) note(attrs ...slog.Attr) { x.done = append(x.done, attrs...) 
 
 // used notes what an answer has used.
 func (x *exchange) used(r service.Result) {
+	trace.Answer(x.r.Context(), r)
 	x.note(slog.String("model", r.Model), slog.String("adapter", r.Adapter), slog.Int("prompt_tokens", r.Usage.Prompt), slog.Int("completion_tokens", r.Usage.Completion))
 }
 

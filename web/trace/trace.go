@@ -1,0 +1,132 @@
+// Package trace sends traces of requests to OpenTelemetry's collectors, over OTLP and
+// HTTP. It is off unless an endpoint is configured. Spans have no text of prompts or
+// answers: routes, statuses, models, counts of tokens and times.
+package trace
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/realm-webgpu/realm/web/service"
+)
+
+// Options say where traces go.
+type Options struct {
+	// Endpoint is the URL of a collector, such as http://localhost:4318/v1/traces; "":
+	// there are no traces.
+	Endpoint string
+	// Ratio is the share of requests that are traced, 0 to 1. 0: all.
+	Ratio float64
+	// Parents lets a request's own traceparent be the parent of its span, and decide
+	// whether it is traced: for a server behind a gateway. Without, they are linked.
+	Parents bool
+	Version string
+}
+
+// Tracer makes traces.
+type Tracer struct {
+	options  Options
+	provider *sdk.TracerProvider // nil: off
+}
+
+// Open begins to send traces, in the background. What a collector does not take is
+// dropped: requests never wait for it.
+func Open(ctx context.Context, o Options) (*Tracer, error) {
+	if o.Endpoint == "" {
+		return &Tracer{}, nil
+	}
+	if u, err := url.Parse(o.Endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("trace: open: %q is no URL of a collector, such as http://localhost:4318/v1/traces", o.Endpoint)
+	}
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(o.Endpoint))
+	if err != nil {
+		return nil, fmt.Errorf("trace: open %s: %w", o.Endpoint, err)
+	}
+	if o.Ratio == 0 {
+		o.Ratio = 1
+	}
+	return &Tracer{options: o, provider: sdk.NewTracerProvider(
+		sdk.WithBatcher(exporter),
+		sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(o.Ratio))),
+		sdk.WithResource(resource.NewSchemaless(attribute.String("service.name", "realm"), attribute.String("service.version", o.Version))),
+	)}, nil
+}
+
+// Close sends what has not been sent, until ctx is done.
+func (t *Tracer) Close(ctx context.Context) error {
+	if t.provider == nil {
+		return nil
+	}
+	if err := t.provider.Shutdown(ctx); err != nil {
+		return fmt.Errorf("trace: close: %w", err)
+	}
+	return nil
+}
+
+// Handler traces requests, but for those of probes and scrapes.
+func (t *Tracer) Handler(next http.Handler) http.Handler {
+	if t.provider == nil {
+		return next
+	}
+	options := []otelhttp.Option{
+		otelhttp.WithTracerProvider(t.provider),
+		otelhttp.WithMeterProvider(metricnoop.NewMeterProvider()),
+		otelhttp.WithPropagators(propagation.TraceContext{}),
+		otelhttp.WithFilter(func(r *http.Request) bool {
+			switch r.URL.Path {
+			case "/health", "/ready", "/metrics", "/version":
+				return false
+			}
+			return true
+		}),
+	}
+	if !t.options.Parents {
+		options = append(options, otelhttp.WithPublicEndpointFn(func(*http.Request) bool { return true }))
+	}
+	return otelhttp.NewHandler(next, "request", options...)
+}
+
+// Route names the span of a request, and has its id and tenant.
+func Route(ctx context.Context, method, route, id, tenant string) {
+	span := trace.SpanFromContext(ctx)
+	if !span.IsRecording() {
+		return
+	}
+	span.SetName(method + " " + route)
+	span.SetAttributes(attribute.String("http.route", route), attribute.String("realm.request.id", id), attribute.String("realm.tenant.id", tenant))
+}
+
+// Answer tells the span of a request what an answer took that has just ended, in the
+// words of https://opentelemetry.io/docs/specs/semconv/gen-ai/.
+func Answer(ctx context.Context, r service.Result) {
+	span := trace.SpanFromContext(ctx)
+	if !span.IsRecording() {
+		return
+	}
+	span.SetAttributes(
+		attribute.String("gen_ai.request.model", r.Model), attribute.String("realm.adapter", r.Adapter),
+		attribute.Int("gen_ai.usage.input_tokens", r.Usage.Prompt), attribute.Int("gen_ai.usage.output_tokens", r.Usage.Completion),
+		attribute.Int("realm.usage.cached_tokens", r.Usage.Cached), attribute.StringSlice("gen_ai.response.finish_reasons", r.Finish),
+	)
+	start := time.Now().Add(-r.Timings.Total)
+	for _, e := range []struct {
+		name string
+		at   time.Duration
+	}{{"first step", r.Timings.Queue}, {"first token", r.Timings.FirstToken}} {
+		if e.at > 0 {
+			span.AddEvent(e.name, trace.WithTimestamp(start.Add(e.at)))
+		}
+	}
+}
