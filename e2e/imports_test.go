@@ -15,7 +15,7 @@ const module = "github.com/realm-webgpu/realm/"
 
 // layers are the first two levels of folders, from the top down: a package may
 // import its own layer and those below it.
-var layers = []string{"cmd/", "e2e/", "web/", "hostfn/", "guest/", "engine/", "shaders/"}
+var layers = []string{"cmd/", "e2e/", "web/", "hostfn/", "guest/", "engine/", "shaders/", "docs/"}
 
 // models is the exception: data that any test or command may embed.
 const models = "e2e/models"
