@@ -308,7 +308,7 @@ func (f *settingsFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.guestFile, guestFileFlag, "", "WebAssembly `FILE` of a guest of its own, which is kept in the database; \"\": none")
 	flags.BoolVar(&s.Admin, "admin", false, "may change the server, such as load adapters")
 	flags.Float64Var(&s.Weight, "weight", 1, "`SHARE` of the device, against those of others who want it at the same time")
-	flags.IntVar(&s.Priority, "priority", 0, "`N` that its requests have on others: a higher one goes first")
+	flags.IntVar(&s.Priority, "priority", 0, "`N` of its requests: those of a higher one go first")
 	for _, l := range tenantLimits() {
 		v := &limitValue{limit: l}
 		f.limits = append(f.limits, v)

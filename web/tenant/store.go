@@ -69,7 +69,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 }
 
 func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
-	if err := o.Defaults.Validate(); err != nil {
+	if err := o.Defaults.validate(); err != nil {
 		return nil, err
 	}
 	if path == "" || strings.ContainsRune(path, 0) {

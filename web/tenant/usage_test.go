@@ -129,6 +129,28 @@ func TestUsageIsKept(t *testing.T) {
 	}
 }
 
+// TestUsageAfterDeath kills a process that has written what it counted.
+func TestUsageAfterDeath(t *testing.T) {
+	path := newPath(t)
+	s := openTest(t, path, Options{})
+	c := process(t, path, "die")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	written := func() bool { return used(t, s, "", 1).Requests == 1 }
+	eventually(t, "it is written", written)
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err == nil {
+		t.Error("it ended by itself")
+	}
+	again := openTest(t, path, Options{})
+	if !written() || used(t, again, "", 1).Requests != 1 {
+		t.Errorf("after its death: %+v", used(t, again, "", 1))
+	}
+}
+
 // TestLastUsed writes when keys were used, which is no change that a server answers
 // from.
 func TestLastUsed(t *testing.T) {
