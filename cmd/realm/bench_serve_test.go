@@ -39,7 +39,7 @@ func TestBenchServe(t *testing.T) {
 func TestBenchServeRefused(t *testing.T) {
 	f := newFolder(t)
 	for _, args := range [][]string{{"--ways", "carrier"}, {"--streams", "0"}, {"--measure", "mood"}, {"--tokens", "1"}, {"--duration", "1ms"}} {
-		o := f.run("", append([]string{"bench", "serve"}, args...)...)
+		o := f.realm("", append([]string{"bench", "serve"}, args...)...)
 		if o.code != exitUsage || !strings.Contains(o.stderr, args[0]) {
 			t.Errorf("%v: %d, %s", args, o.code, o.stderr)
 		}
