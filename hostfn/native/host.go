@@ -205,8 +205,15 @@ func (h *Host) compile(ctx context.Context, data []byte) (wazero.CompiledModule,
 	if err != nil {
 		return nil, Report{}, fmt.Errorf("%w: %w", ErrModule, err)
 	}
-	compiled, err := h.runtime.CompileModule(ctx, metered)
-	if err != nil {
+	// It goes on for those who wait for the same module, whoever asked first.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), compileTime)
+	defer cancel()
+	// Of several workers each looks at the time, between functions.
+	compiled, err := h.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, 2), metered)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, Report{}, fmt.Errorf("%w: to compile it takes longer than %v", ErrModule, compileTime)
+	case err != nil:
 		return nil, Report{}, fmt.Errorf("%w: %w", ErrModule, err)
 	}
 	return compiled, report, nil

@@ -55,6 +55,10 @@ func TestRefused(t *testing.T) {
 		{"the meter's import", assemble(t, hostile(`(import "realm1_meter" "refill" (func (result i64)))`, good)), "realm1_meter"},
 		{"the meter's export", assemble(t, hostile(`(global (export "realm1_meter.fuel") (mut i64) (i64.const 1))`, good)), "reserved"},
 		{"a memory that cannot be", assemble(t, strings.Replace(hostile("", good), "i64 1", "i64 65536", 1)), "65536 pages"},
+		// What would take the compiler any memory, or any time.
+		{"results", assemble(t, hostile("", `(func $f (result `+strings.Repeat("i64 ", 1000)+`) unreachable)`+life(strings.Repeat("call $f ", 200)+"unreachable"))), "values beyond one each"},
+		{"blocks", assemble(t, hostile("", life(strings.Repeat("block end ", 20_001)+"(i32.const 0)"))), "20001 blocks"},
+		{"targets", assemble(t, hostile("", life(strings.Repeat("(block (br_table "+strings.Repeat("0 ", 1001)+" (i32.const 0)))", 101)+"(i32.const 0)"))), "branch tables of 101000 entries"},
 	} {
 		_, err := h.Load(t.Context(), c.data)
 		if !errors.Is(err, native.ErrModule) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {

@@ -42,6 +42,7 @@ func Inspect(data []byte) (Report, error) {
 	r.imports(m, problem)
 	r.exports(m, problem)
 	r.memory(m, problem)
+	r.bounds(m, problem)
 	var unknown []string
 	r.capabilities, unknown = capabilities(m)
 	for _, name := range unknown {
