@@ -151,7 +151,7 @@ func (b *batchBench) write(ctx context.Context, m *engine.Model, prompt []int32,
 }
 
 // rowDrafts is the number of rows more by which the cost of one is measured.
-const rowDrafts = 4
+const rowDrafts = 7
 
 // rowCost compares steps of one row and of some more, each by itself.
 func (b *batchBench) rowCost(ctx context.Context, prompt []int32) (float64, error) {

@@ -83,8 +83,6 @@ func (p *speculation) draft(s *Scheduler, r *Run) {
 		return
 	}
 	writing := max(1, m.running)
-	base := m.cost.of(writing)
-	row := max(0, m.cost.of(writing+1)-base)
 	each := 0.0
 	if p.options.Mode == draft.Model {
 		if m.draft == nil {
@@ -92,7 +90,8 @@ func (p *speculation) draft(s *Scheduler, r *Run) {
 		}
 		each = m.draft.cost.of(1)
 	}
-	k := min(most, p.length.Next(base, row, each))
+	base := m.cost.of(writing)
+	k := min(most, p.length.Next(func(k int) float64 { return max(base, m.cost.of(writing+k)) + float64(k)*each }))
 	if k < 1 {
 		return
 	}

@@ -87,7 +87,8 @@ func TestDrafting(t *testing.T) {
 				}
 				requests[i].Sequence.Close()
 			}
-			if proposed == 0 || accepted > proposed || o.Fixed && accepted == 0 {
+			// One that is as slow as the model need not be asked where it does not pay.
+			if accepted > proposed || o.Fixed && accepted == 0 {
 				t.Errorf("%+v: %d of %d accepted", o, accepted, proposed)
 			}
 			t.Logf("%+v: %d of %d accepted", o, accepted, proposed)

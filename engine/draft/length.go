@@ -53,16 +53,22 @@ func (l *Length) Observe(accepted, proposed int) {
 }
 
 // Next returns how many tokens are worth drafting now, 0 for none: as many as give
-// the most tokens a second, where a step takes base seconds without drafts and row
-// more for each of them, and each takes draft seconds to be made; see [Best].
-func (l *Length) Next(base, row, draft float64) int {
+// the most tokens a second, where making k drafts and the step that checks them take
+// seconds(k); 0 seconds without drafts where nothing is known yet.
+func (l *Length) Next(seconds func(k int) float64) int {
+	plain := seconds(0)
 	switch {
-	case l.fixed || base <= 0:
+	case l.fixed || plain <= 0:
 		return l.most
 	case l.pause > 0:
 		return 0
 	}
-	length, _ := Best(l.Acceptance(), (row+draft)/base, l.most)
+	a, best, length := l.Acceptance(), 1/plain, 0
+	for k := 1; k <= l.most; k++ {
+		if rate := Expected(a, k) / seconds(k); rate > best {
+			best, length = rate, k
+		}
+	}
 	if length == 0 {
 		// Something may have changed by then: it is tried with little to lose.
 		l.pause = retry

@@ -74,29 +74,34 @@ func TestBest(t *testing.T) {
 // TestLength drafts with tokens that are right with some probability until the
 // length has settled.
 func TestLength(t *testing.T) {
-	const base = 1.0
+	// A step takes a second, and so much more for each draft.
+	each := func(more float64) func(int) float64 {
+		return func(k int) float64 { return 1 + more*float64(k) }
+	}
 	for _, c := range []struct {
 		name        string
 		options     draft.Options
 		a           float64 // probability of being right
-		row, draft  float64
+		seconds     func(k int) float64
 		least, most int
 	}{
-		{"free and right", draft.Options{Tokens: 8}, 1, 0, 0, 8, 8},
-		{"cheap and right", draft.Options{Tokens: 16}, 0.95, 0.01, 0.02, 8, 16},
-		{"as it was not said", draft.Options{}, 1, 0, 0.01, draft.DefaultTokens, draft.DefaultTokens},
-		{"dear and right", draft.Options{Tokens: 16}, 0.9, 0.1, 0.3, 2, 6},
-		{"cheap and often wrong", draft.Options{Tokens: 16}, 0.3, 0.01, 0.05, 1, 4},
-		{"dear and often wrong", draft.Options{Tokens: 16}, 0.3, 0.3, 0.3, 0, 0},
-		{"dearer than a step", draft.Options{Tokens: 16}, 0.95, 0.5, 0.6, 0, 0},
-		{"fixed", draft.Options{Tokens: 5, Fixed: true}, 0, 1, 1, 5, 5},
+		{"free and right", draft.Options{Tokens: 8}, 1, each(0), 8, 8},
+		{"cheap and right", draft.Options{Tokens: 16}, 0.95, each(0.03), 8, 16},
+		{"as it was not said", draft.Options{}, 1, each(0.01), draft.DefaultTokens, draft.DefaultTokens},
+		{"dear and right", draft.Options{Tokens: 16}, 0.9, each(0.4), 2, 6},
+		{"cheap and often wrong", draft.Options{Tokens: 16}, 0.3, each(0.06), 1, 4},
+		{"dear and often wrong", draft.Options{Tokens: 16}, 0.3, each(0.6), 0, 0},
+		{"dearer than a step", draft.Options{Tokens: 16}, 0.95, each(1.1), 0, 0},
+		{"four rows for the price of one", draft.Options{Tokens: 6}, 0.9, func(k int) float64 { return float64(1+k/4) + 0.05*float64(k) }, 3, 3},
+		{"nothing is known", draft.Options{Tokens: 5}, 0.5, func(int) float64 { return 0 }, 5, 5},
+		{"fixed", draft.Options{Tokens: 5, Fixed: true}, 0, each(2), 5, 5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(3, 4))
 			l := draft.NewLength(c.options)
 			k := 0
 			for range 400 {
-				if k = l.Next(base, c.row, c.draft); k > l.Most() {
+				if k = l.Next(c.seconds); k > l.Most() {
 					t.Fatalf("%d drafts, at most %d", k, l.Most())
 				}
 				right := 0
@@ -108,7 +113,7 @@ func TestLength(t *testing.T) {
 			}
 			for k == 0 && c.most > 0 {
 				l.Wrote(1) // a pause ends by itself
-				k = l.Next(base, c.row, c.draft)
+				k = l.Next(c.seconds)
 			}
 			if k < c.least || k > c.most {
 				t.Errorf("%d drafts in the end, want %d to %d (acceptance %.2f)", k, c.least, c.most, l.Acceptance())
@@ -126,7 +131,7 @@ func TestLengthComesBack(t *testing.T) {
 	l := draft.NewLength(draft.Options{Tokens: 8})
 	drafted := func(right bool) (steps int) {
 		for range 400 {
-			k := l.Next(1, 0.05, 0.2)
+			k := l.Next(func(k int) float64 { return 1 + 0.25*float64(k) })
 			accepted := 0
 			if k > 0 {
 				steps++
