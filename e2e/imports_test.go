@@ -15,7 +15,7 @@ const module = "github.com/realm-webgpu/realm/"
 
 // layers are the first two levels of folders, from the top down: a package may
 // import its own layer and those below it.
-var layers = []string{"cmd/", "e2e/", "web/", "hostfn/", "guest/", "engine/", "shaders/"}
+var layers = []string{"cmd/", "e2e/", "web/", "hostfn/", "guest/", "engine/", "shaders/", "docs/"}
 
 // models is the exception: data that any test or command may embed.
 const models = "e2e/models"
@@ -27,11 +27,17 @@ var only = map[string][]string{
 	"github.com/gorilla/websocket":      {"web/", "e2e/"},
 	"github.com/dustin/go-humanize":     {"cmd/", "web/", "e2e/bench"},
 	"github.com/spf13/cobra":            {"cmd/"},
+	"github.com/cli/browser":            {"cmd/"},
 	"github.com/schollz/progressbar":    {"cmd/"},
 	"github.com/peterh/liner":           {"cmd/"},
 	"github.com/edsrzf/mmap-go":         {"engine/gguf"},
 	"github.com/dlclark/regexp2":        {"engine/token"},
 	"github.com/nlpodyssey/safetensors": {"engine/lora"},
+	"github.com/gofrs/flock":            {"web/store"},
+	"github.com/adrg/xdg":               {"web/store"},
+	"modernc.org/sqlite":                {"web/tenant"},
+	"golang.org/x/time":                 {"web/tenant"},
+	"github.com/pelletier/go-toml":      {"web/config"},
 }
 
 // TestForbiddenImports holds every package to the direction of imports.

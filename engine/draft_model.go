@@ -38,6 +38,9 @@ func (m *Model) SetDraft(d *Model) error {
 	return m.core.SetDraft(d.core)
 }
 
+// HasDraft reports whether there is a model that drafts for this one now.
+func (m *Model) HasDraft() bool { return m.core.HasDraft() }
+
 // DraftRequest asks for tokens that may come after a sequence, which stays as it is.
 type DraftRequest struct {
 	Sequence *Sequence

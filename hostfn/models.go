@@ -9,11 +9,12 @@ import (
 )
 
 // NewModel returns a model as guests see it. Its vocabulary for grammars is made
-// when the first grammar is.
+// when the first grammar is. Its draft model, if it is to have one, is set before.
 func NewModel(name string, m *engine.Model) *Model {
 	return &Model{
 		Name:       name,
 		Engine:     m,
+		Draft:      m.HasDraft(),
 		Vocabulary: sync.OnceValue(func() *grammar.Vocabulary { return grammar.NewVocabulary(m.Tokenizer()) }),
 	}
 }

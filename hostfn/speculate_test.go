@@ -175,7 +175,6 @@ func TestDraftModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	model := hostfn.NewModel("atlas", h.model)
-	model.Draft = true
 	r := h.guest(t, func(c *hostfn.Config) { c.Models = draftModels{model} })
 	m := r.open()
 	s := r.sequence(m)

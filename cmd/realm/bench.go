@@ -15,7 +15,7 @@ import (
 )
 
 const benchHelp = `Bench measures how fast a device reads a prompt (prefill) and writes tokens
-(decode), for one sequence. Every repetition has a prompt of its own, of random
+(decode), for one sequence; bench batch measures many. Every repetition has a prompt of its own, of random
 tokens, and one that is not counted comes first, for what is compiled then.
 
 The weights that a token needs are all matrices but the embedding's table, of
@@ -49,7 +49,8 @@ func newBench() *cobra.Command {
 		Example: `  realm bench
   realm bench -m model.gguf --prompt 512 --tokens 64
   realm bench -m model.gguf --device webgpu:0,cpu --json
-  realm bench --tune --device webgpu:0`,
+  realm bench --tune --device webgpu:0
+  realm bench batch --device cpu`,
 		Args: arguments(0, 0, "none: name the file with -m"),
 		RunE: f.run,
 	}
@@ -63,6 +64,7 @@ func newBench() *cobra.Command {
 	f.opening.add(flags)
 	flags.BoolVar(&f.tune, "tune", false, "find the fastest kernels for an adapter and remember them")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object")
+	c.AddCommand(newBenchBatch())
 	return c
 }
 

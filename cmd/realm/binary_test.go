@@ -90,7 +90,7 @@ func (f folder) holds(names ...string) {
 func (f folder) command(args ...string) *exec.Cmd {
 	c := exec.CommandContext(f.t.Context(), os.Getenv(binaryVariable), args...)
 	c.Dir = f.dir
-	c.Env = append(os.Environ(), "TMPDIR="+f.dir, "XDG_CACHE_HOME="+f.dir, "HOME="+f.dir)
+	c.Env = append(os.Environ(), "TMPDIR="+f.dir, "XDG_CACHE_HOME="+f.dir, "XDG_CONFIG_HOME="+f.dir, "XDG_DATA_HOME="+f.dir, "HOME="+f.dir, hubVariable+"=http://127.0.0.1:1", tokenVariable+"=")
 	return c
 }
 

@@ -41,6 +41,7 @@ type chatFlags struct {
 	load     loadFlags
 	system   string
 	sampling samplingFlags
+	drafting speculationFlags
 	guest    guestFlags
 	adapter  adapterFlag
 	verbose  bool
@@ -61,6 +62,7 @@ func newChat() *cobra.Command {
 	flags.StringVar(&f.system, "system", "", "`TEXT` of a system message before the conversation")
 	f.load.addTemplate(flags)
 	f.sampling.add(flags)
+	f.drafting.add(flags)
 	f.guest.add(flags)
 	f.adapter.add(flags)
 	flags.StringVar(&f.device, "device", "auto", deviceHelp)
@@ -79,6 +81,9 @@ func (f *chatFlags) run(c *cobra.Command, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
+	if options.Draft, err = f.drafting.options(c, &f.model); err != nil {
+		return err
+	}
 	file, err := f.model.open()
 	if err != nil {
 		return err
@@ -92,6 +97,11 @@ func (f *chatFlags) run(c *cobra.Command, _ []string) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if s.model.Template() == nil {
 		return fmt.Errorf("%w: give one with --template, or go without in realm run --raw", chat.ErrNoTemplate)
+	}
+	if options.Draft.Mode == engine.DraftModel {
+		if err := s.withDraft(c.Context(), notes, &f.drafting, f.load); err != nil {
+			return err
+		}
 	}
 	if err := s.withGuest(c.Context(), notes, f.guest, f.model.name(), adapters); err != nil {
 		return err
@@ -223,6 +233,9 @@ func (d *dialogue) remark() {
 		d.say("prompt of %d tokens, %d of them read before, in %v (%.1f/s); %d tokens in %v (%.1f/s)",
 			a.usage.PromptTokens, a.usage.CachedTokens, round(a.prefill), a.prefillRate(),
 			a.usage.CompletionTokens, round(a.decode), a.decodeRate())
+		if a.usage.Proposed > 0 {
+			d.say("%d of %d drafted tokens were accepted", a.usage.Accepted, a.usage.Proposed)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/engine/chat"
 	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/engine/draft"
 )
 
 // shell is a program that completes what is typed in it.
@@ -69,14 +70,18 @@ func complete(c *cobra.Command) error {
 	}
 	for name, offer := range map[string]cobra.CompletionFunc{
 		"model":                modelFiles,
+		"draft":                modelFiles,
+		"speculative":          words([]string{draft.Lookup.String(), draft.Model.String(), draft.None.String()}),
 		"kl-base":              modelFiles,
 		"guest":                guestFiles,
 		"adapter":              adapterFiles,
+		"guest-file":           guestFiles,
 		"device":               deviceNames,
 		"type":                 words(strings.Fields(mixNames())),
 		"output-tensor-type":   words(strings.Fields(formatNames())),
 		"token-embedding-type": words(strings.Fields(formatNames())),
 		"kv-type":              words(caches),
+		"measure":              words(batchMeasurementNames()),
 		"pooling":              words([]string{"mean", "cls", "last", "none"}),
 		"template":             words(chat.BuiltinNames()),
 	} {

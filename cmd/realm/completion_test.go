@@ -35,10 +35,13 @@ func TestCompletes(t *testing.T) {
 		{"quantize _", "gguf\n:8\n"},
 		{"quantize --type q4_k", "Q4_K_S\nQ4_K_M\n:4\n"},
 		{"quantize --output-tensor-type Q6", "Q6_K\n:4\n"},
+		{"run --speculative m", "model\n:4\n"},
 		{"run --kv-type f3", "f32\n:4\n"},
 		{"run --template chat", "chatml\n:4\n"},
 		{"bench --device c", "cpu\n:4\n"},
 		{"completion f", "fish\n:4\n"},
+		{"pull _", ":4\n"},
+		{"rm _", ":4\n"},
 	} {
 		args := []string{"__complete"}
 		for _, a := range strings.Fields(c.args) {

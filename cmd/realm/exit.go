@@ -11,6 +11,7 @@ import (
 	"github.com/realm-webgpu/realm/engine/kv"
 	"github.com/realm-webgpu/realm/engine/model"
 	"github.com/realm-webgpu/realm/engine/sample"
+	"github.com/realm-webgpu/realm/web/tenant"
 )
 
 // The exit codes. The root's help has them too.
@@ -57,7 +58,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitOK
 	case interrupted(ctx, err):
 		return exitInterrupted
-	case errors.As(err, &usage), isAny(err, engine.ErrDevice, engine.ErrOption, chat.ErrUnknownTemplate, model.ErrContext, sample.ErrSpec, sample.ErrToken):
+	case errors.As(err, &usage), isAny(err, engine.ErrDevice, engine.ErrOption, chat.ErrUnknownTemplate, model.ErrContext, sample.ErrSpec, sample.ErrToken, tenant.ErrInvalid):
 		return exitUsage
 	case isAny(err, device.ErrMemory, device.ErrLost, device.ErrUnsupported, device.ErrNotFound, kv.ErrPages):
 		return exitDevice

@@ -118,6 +118,13 @@ func TestBadInput(t *testing.T) {
 		{"chat --temperature -1", exitUsage, "Temperature -1"},
 		{"chat --device cpu --ctx 513", exitUsage, "513"},
 		{"version 2", exitUsage, "unexpected argument"},
+		{"pull", exitUsage, "0 arguments, want one of hf.co/ORG/REPO:QUANT and a URL"},
+		{"pull atlas.gguf", exitUsage, "want hf.co/ORG/REPO:QUANT, or an http or https URL"},
+		{"pull hf.co/../..:Q4_0", exitUsage, "no name of an organization or a repository"},
+		{"pull https://e.com/x#sha256=1", exitUsage, "64 hexadecimal digits"},
+		{"list x", exitUsage, "unexpected argument"},
+		{"rm", exitUsage, "0 arguments, want one NAME of realm list"},
+		{"rm ../atlas.gguf", exitModel, "not in the store"},
 
 		// Devices and memory.
 		{"run --device webgpu:no-such-adapter x", exitDevice, "no such device"},
@@ -145,6 +152,8 @@ func TestBadInput(t *testing.T) {
 		"logits --device cpu -p x -o out.f32 -m %s", "bench --device cpu -m %s"} {
 		for _, m := range []struct{ file, want string }{
 			{"nowhere.gguf", "no such file"},
+			{"nowhere.gguf", "not in the store"},
+			{"hf.co/org/repo:Q4_0", "not in the store"},
 			{"truncated.gguf", "gguf: "},
 			{"header.gguf", "gguf: "},
 			{"noise.gguf", "not a GGUF file"},

@@ -91,12 +91,13 @@ func (f *quantizeFlags) run(c *cobra.Command, args []string) error {
 	if f.pure {
 		o.Mix = quantize.Pure(f.mix.Format)
 	}
-	file, err := (&modelFlags{path: in}).open()
+	model := modelFlags{path: in}
+	file, err := model.open()
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	for _, source := range shards(in, file) {
+	for _, source := range model.files {
 		if sameFile(source, out) {
 			return &usageError{c.CommandPath(), fmt.Errorf("%s is the input", out)}
 		}

@@ -125,6 +125,9 @@ func newRequest(o engine.GenerateOptions) guest.Request {
 		RepetitionPenalty: p.RepetitionPenalty, FrequencyPenalty: p.FrequencyPenalty, PresencePenalty: p.PresencePenalty,
 		PenaltyWindow: p.PenaltyWindow, PenalizePrompt: o.PenalizePrompt, Seed: p.Seed, Stop: o.Stop, IgnoreEOS: o.IgnoreEOS,
 	}
+	if o.Draft.Mode != engine.DraftNone {
+		r.Speculative = &guest.Speculation{Mode: o.Draft.Mode.String(), Tokens: o.Draft.Tokens}
+	}
 	for id, bias := range p.LogitBias {
 		if r.LogitBias == nil {
 			r.LogitBias = map[string]float32{}

@@ -9,11 +9,17 @@ import (
 const rootHelp = `Realm runs GGUF language models on any GPU through WebGPU, or on the CPU where
 there is none.
 
+Without a command it starts a server on this machine and opens the playground in the
+browser, until Ctrl-C.
+
 A model need not be downloaded to try it: where -m names no file, commands use
 atlas, a small model that is built in and knows the countries of the world.
 Answers go to standard output, everything else to standard error.`
 
-const rootExample = `  # Ask the model that is built in.
+const rootExample = `  # Open the playground in the browser.
+  realm
+
+  # Ask the model that is built in.
   realm run "What is the capital of France?"
 
   # Hold a conversation.
@@ -21,6 +27,10 @@ const rootExample = `  # Ask the model that is built in.
 
   # Ask a model of your own, and limit the answer to 200 tokens.
   realm run -m llama-3.2-1b-q4_0.gguf -n 200 "Why is the sky blue?"
+
+  # Have a model of Hugging Face on this machine, and ask it.
+  realm pull hf.co/bartowski/Llama-3.2-1B-Instruct-GGUF:Q4_0
+  realm run -m Llama-3.2-1B-Instruct-GGUF "Why is the sky blue?"
 
   # See which GPUs there are, and use one.
   realm devices
@@ -34,11 +44,13 @@ const rootExample = `  # Ask the model that is built in.
 // The groups of the root's help.
 const (
 	groupModels  = "models"
+	groupServer  = "server"
 	groupMachine = "machine"
 )
 
 // newRoot returns the command line.
 func newRoot() *cobra.Command {
+	var desktop desktopFlags
 	root := &cobra.Command{
 		Use:     "realm",
 		Short:   "Run GGUF language models on any GPU",
@@ -53,7 +65,7 @@ func newRoot() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return c.Help()
+				return desktop.run(c)
 			}
 			err := fmt.Errorf("unknown command %q", args[0])
 			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
@@ -62,10 +74,12 @@ func newRoot() *cobra.Command {
 			return &usageError{c.CommandPath(), err}
 		},
 	}
+	desktop.add(root)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c.CommandPath(), err} })
 	root.AddGroup(
 		&cobra.Group{ID: groupModels, Title: "Models:"},
+		&cobra.Group{ID: groupServer, Title: "Server:"},
 		&cobra.Group{ID: groupMachine, Title: "This machine:"},
 	)
 	add := func(group string, commands ...*cobra.Command) {
@@ -80,7 +94,8 @@ func newRoot() *cobra.Command {
 			}
 		}
 	}
-	add(groupModels, newRun(), newChat(), newInfo(), newQuantize(), newPerplexity(), newEmbed(), newTokenize(), newLogits(), newGuest())
+	add(groupModels, newRun(), newChat(), newInfo(), newQuantize(), newPerplexity(), newEmbed(), newTokenize(), newLogits(), newGuest(), newPull(), newList(), newRm())
+	add(groupServer, newServe(), newTenant(), newKey(), newUsage())
 	add(groupMachine, newDevices(), newBench(), newCompletion(), newVersion())
 	return root
 }

@@ -35,6 +35,7 @@ type runFlags struct {
 	load     loadFlags
 	prompt   promptFlags
 	sampling samplingFlags
+	drafting speculationFlags
 	guest    guestFlags
 	adapter  adapterFlag
 	path     string
@@ -59,6 +60,7 @@ func newRun() *cobra.Command {
 	flags.BoolVar(&f.prompt.raw, "raw", false, "no chat template: go on from the prompt's text")
 	f.load.addTemplate(flags)
 	f.sampling.add(flags)
+	f.drafting.add(flags)
 	f.guest.add(flags)
 	f.adapter.add(flags)
 	flags.StringVar(&f.device, "device", "auto", deviceHelp)
@@ -84,6 +86,8 @@ type usageReport struct {
 	CachedTokens     int `json:"cached_tokens"` // of the prompt, read before
 	CompletionTokens int `json:"completion_tokens"`
 	TotalTokens      int `json:"total_tokens"`
+	DraftsAccepted   int `json:"draft_tokens_accepted"` // of the completion's tokens
+	DraftsProposed   int `json:"draft_tokens_proposed"`
 }
 
 type timingsReport struct {
@@ -99,7 +103,7 @@ func newRunReport(a *reply, s *session) runReport {
 	u := a.usage
 	return runReport{
 		Text: a.text, Tokens: a.tokens, FinishReason: engine.FinishReason(a.end.FinishReason),
-		Usage: usageReport{u.PromptTokens, u.CachedTokens, u.CompletionTokens, u.PromptTokens + u.CompletionTokens},
+		Usage: usageReport{u.PromptTokens, u.CachedTokens, u.CompletionTokens, u.PromptTokens + u.CompletionTokens, u.Accepted, u.Proposed},
 		Timings: timingsReport{
 			s.load.Seconds(), a.prefill.Seconds(), a.first.Seconds(), a.decode.Seconds(),
 			a.prefillRate(), a.decodeRate(),
@@ -113,6 +117,9 @@ func (f *runFlags) run(c *cobra.Command, args []string) (err error) {
 	options, err := f.sampling.options()
 	if err != nil {
 		return &usageError{c.CommandPath(), err}
+	}
+	if options.Draft, err = f.drafting.options(c, &f.model); err != nil {
+		return err
 	}
 	prompt, err := readPrompt(c, args, f.path, f.prompt.raw)
 	if err != nil {
@@ -133,6 +140,11 @@ func (f *runFlags) run(c *cobra.Command, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if options.Draft.Mode == engine.DraftModel {
+		if err := s.withDraft(ctx, notes, &f.drafting, f.load); err != nil {
+			return err
+		}
+	}
 	if err := s.withGuest(ctx, notes, f.guest, f.model.name(), adapters); err != nil {
 		return err
 	}
@@ -171,6 +183,9 @@ func (f *runFlags) remark(notes io.Writer, s *session, r runReport) {
 		fmt.Fprintf(notes, "realm: %s: loaded in %v; prompt of %d tokens in %v (%.1f/s); %d tokens in %v (%.1f/s)\n",
 			r.Device.Name, round(s.load), r.Usage.PromptTokens, seconds(r.Timings.Prefill), r.Timings.PrefillRate,
 			r.Usage.CompletionTokens, seconds(r.Timings.Decode), r.Timings.DecodeRate)
+		if r.Usage.DraftsProposed > 0 {
+			fmt.Fprintf(notes, "realm: %d of %d drafted tokens were accepted\n", r.Usage.DraftsAccepted, r.Usage.DraftsProposed)
+		}
 	}
 }
 

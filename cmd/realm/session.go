@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"runtime"
@@ -21,13 +22,17 @@ import (
 	"github.com/realm-webgpu/realm/engine/gguf"
 	"github.com/realm-webgpu/realm/engine/model"
 	"github.com/realm-webgpu/realm/hostfn"
+	"github.com/realm-webgpu/realm/web/store"
 )
 
-// modelFlags say which file a model is in.
-type modelFlags struct{ path string }
+// modelFlags say which model: a file, or one of the store.
+type modelFlags struct {
+	path  string   // or a name in the store
+	files []string // where it was found by open
+}
 
 func (m *modelFlags) add(flags *pflag.FlagSet) {
-	flags.StringVarP(&m.path, "model", "m", "", "GGUF `FILE` of the model, the first one of a split (default: atlas, built in)")
+	flags.StringVarP(&m.path, "model", "m", "", "GGUF `FILE` of the model, the first one of a split, or a name of realm list (default: atlas, built in)")
 }
 
 // open opens the file. Its errors are modelErrors.
@@ -43,7 +48,25 @@ func (m *modelFlags) read() (*gguf.File, error) {
 	if m.path == "" {
 		return gguf.Read(bytes.NewReader(models.Atlas))
 	}
-	return gguf.Open(m.path)
+	_, errPath := os.Stat(m.path)
+	if errPath == nil {
+		f, err := gguf.Open(m.path)
+		if err == nil {
+			m.files = shards(m.path, f)
+		}
+		return f, err
+	}
+	s := store.Open("")
+	found, errStore := s.Find(m.path)
+	if errStore != nil {
+		return nil, fmt.Errorf("%w; %w", errPath, errStore)
+	}
+	m.files = s.Paths(found)
+	f, err := gguf.OpenSplit(m.files...)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: realm pull %s has it again", err, found.Name)
+	}
+	return f, err
 }
 
 // name is the file as people call it.
@@ -72,6 +95,8 @@ type loadFlags struct {
 	context   countValue
 	cacheType cacheTypeValue
 	template  string
+
+	cacheTokens int // for all sequences together; 0: one context
 }
 
 func (l *loadFlags) addCache(flags *pflag.FlagSet) {
@@ -127,6 +152,9 @@ type session struct {
 	models   hostfn.Models
 	adapters hostfn.NamedAdapters
 	log      *slog.Logger // of the guest
+
+	draft     *engine.Model // that drafts for model; nil: none
+	draftFile *gguf.File
 }
 
 // withGuest makes a guest ready to answer with the model, which goes by name, and
@@ -164,7 +192,7 @@ func openSession(ctx context.Context, notes io.Writer, f *gguf.File, name string
 	}
 	progress := newProgress(notes, "loading")
 	m, err := e.Load(ctx, f, engine.LoadOptions{
-		Context: l.contextOf(f, notes), CacheType: device.CacheType(l.cacheType), Template: template, Progress: progress.show,
+		Context: l.contextOf(f, notes), CacheTokens: l.cacheTokens, CacheType: device.CacheType(l.cacheType), Template: template, Progress: progress.show,
 	})
 	progress.end()
 	if err != nil {
@@ -180,7 +208,14 @@ func (s *session) Close() error {
 	if s.guest != nil {
 		err = s.guest.Close()
 	}
-	return errors.Join(err, s.model.Close(), s.engine.Close())
+	if s.draft != nil {
+		err = errors.Join(err, s.draft.Close())
+	}
+	err = errors.Join(err, s.model.Close(), s.engine.Close())
+	if s.draftFile != nil {
+		err = errors.Join(err, s.draftFile.Close())
+	}
+	return err
 }
 
 // quietMesa gives Mesa's software Vulkan driver the folder that it looks for

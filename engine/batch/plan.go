@@ -205,10 +205,7 @@ func (s *Scheduler) admit() {
 	for s.queued > 0 {
 		var first *Run
 		for _, t := range s.tenants {
-			if len(t.queue) == 0 || t.options.MaxSequences > 0 && t.running >= t.options.MaxSequences {
-				continue
-			}
-			if r := t.queue[0]; r.model.full != s.plans && (first == nil || before(r, first) < 0) {
+			if r := s.candidate(t); r != nil && (first == nil || before(r, first) < 0) {
 				first = r
 			}
 		}
@@ -221,6 +218,20 @@ func (s *Scheduler) admit() {
 		}
 		s.take(first)
 	}
+}
+
+// candidate returns the run of a tenant that is to be taken in next: the first whose
+// model may have room, and which the tenant may have beside the others; nil where
+// there is none. Those that draft for a run that is taken in, which waits for them, do
+// not wait for others in their turn.
+func (s *Scheduler) candidate(t *Tenant) *Run {
+	most := t.options.MaxSequences
+	for _, r := range t.queue {
+		if r.model.full != s.plans && (r.drafts() || most == 0 || t.running < most) {
+			return r
+		}
+	}
+	return nil
 }
 
 // hasRoom reports whether there are pages for a run that waits, those of sequences
@@ -244,7 +255,9 @@ func (s *Scheduler) take(r *Run) {
 	s.unqueue(r)
 	r.state = running
 	s.running = append(s.running, r)
-	r.tenant.running++
+	if !r.drafts() {
+		r.tenant.running++
+	}
 	r.model.running++
 	q := r.sequence
 	last := len(q.tokens) - 1 - r.verify
@@ -285,7 +298,9 @@ func (s *Scheduler) unqueue(r *Run) {
 func (s *Scheduler) remove(r *Run) {
 	if i := slices.Index(s.running, r); i >= 0 {
 		s.running = slices.Delete(s.running, i, i+1)
-		r.tenant.running--
+		if !r.drafts() {
+			r.tenant.running--
+		}
 		r.model.running--
 	}
 }

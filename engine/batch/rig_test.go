@@ -55,7 +55,23 @@ func open(t testing.TB, o engine.Options) *engine.Engine {
 // load loads atlas.
 func load(t testing.TB, e *engine.Engine, o engine.LoadOptions) *engine.Model {
 	t.Helper()
-	f, err := gguf.Read(bytes.NewReader(models.Atlas))
+	return loadBytes(t, e, models.Atlas, o)
+}
+
+// loadFile loads the model of a file.
+func loadFile(t testing.TB, e *engine.Engine, path string, o engine.LoadOptions) *engine.Model {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loadBytes(t, e, data, o)
+}
+
+// loadBytes loads the model of a file in memory.
+func loadBytes(t testing.TB, e *engine.Engine, data []byte, o engine.LoadOptions) *engine.Model {
+	t.Helper()
+	f, err := gguf.Read(bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}

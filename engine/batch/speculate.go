@@ -60,6 +60,9 @@ func (p *speculation) eager() bool { return !p.length.Paused() }
 // drafting reports whether a draft is being made.
 func (r *Run) drafting() bool { return r.spec != nil && r.spec.drafter != nil }
 
+// drafts reports whether the run drafts for another, of the scheduler's own accord.
+func (r *Run) drafts() bool { return r.onEnd != nil }
+
 // observe takes note of what a run has written.
 func (p *speculation) observe(r *Run) {
 	if r.verify > 0 {
@@ -166,6 +169,13 @@ func (m *Model) SetDraft(d *Model) error {
 	m.dropMirrors()
 	m.draft = d
 	return nil
+}
+
+// HasDraft reports whether there is a model that drafts for this one now.
+func (m *Model) HasDraft() bool {
+	m.scheduler.mu.Lock()
+	defer m.scheduler.mu.Unlock()
+	return m.draft != nil
 }
 
 // startMirror starts a request on the mirror of a sequence, once that has the first

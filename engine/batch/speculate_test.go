@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/realm-webgpu/realm/e2e/models"
 	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/engine/sample"
 )
@@ -255,5 +256,61 @@ func TestOutputs(t *testing.T) {
 			t.Errorf("the mask allows 11 alone, the first token is %d", got[0])
 		}
 		finish(t, runs[1])
+	})
+}
+
+// TestDraftsInACrowd drafts for more texts than a tenant may have at the same time,
+// and than there are pages for, with every way of choosing: those that draft wait for
+// nobody that waits for them.
+func TestDraftsInACrowd(t *testing.T) {
+	const tokens = 16
+	specs := append(slices.Clone(ways),
+		sample.Spec{RepetitionPenalty: 1.3, FrequencyPenalty: 0.4},
+		sample.Spec{Temperature: 1, FrequencyPenalty: 1, PenaltyWindow: 5, LogitBias: map[int32]float32{269: -3, 280: 2}, Seed: 9})
+	eachDevice(t, func(t *testing.T, e *engine.Engine) {
+		m := load(t, e, engine.LoadOptions{CacheTokens: 5 * 32, StepTokens: 11})
+		roomy := load(t, e, engine.LoadOptions{})
+		if err := m.SetDraft(loadBytes(t, e, models.Draft, engine.LoadOptions{CacheTokens: 3 * 32})); err != nil {
+			t.Fatal(err)
+		}
+		for _, most := range []int{0, 1, 3} {
+			tenant, err := e.NewTenant(engine.TenantOptions{MaxSequences: most})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want [][]int32
+			var requests []engine.Request
+			for i, spec := range specs {
+				prompt := m.Encode(about(countries[i]), true)
+				for _, on := range []*engine.Model{roomy, m} {
+					s, err := tenant.NewSequence(on)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer s.Close()
+					sampler, err := on.NewSampler(spec)
+					if err != nil {
+						t.Fatal(err)
+					}
+					r := engine.Request{Sequence: s, Tokens: prompt, MaxTokens: tokens, Sampler: sampler}
+					if on == roomy {
+						want = append(want, finish(t, e.Start(t.Context(), r)[0]))
+						continue
+					}
+					r.Draft = engine.DraftOptions{Mode: engine.DraftModel, Tokens: 3, Fixed: true}
+					requests = append(requests, r)
+				}
+			}
+			accepted := 0
+			for i, run := range e.Start(t.Context(), requests...) {
+				if got := finish(t, run); !slices.Equal(got, want[i]) {
+					t.Errorf("at most %d at the same time, %+v: %v, alone %v", most, specs[i], got, want[i])
+				}
+				accepted += run.Stats().Accepted
+			}
+			if accepted == 0 {
+				t.Error("no draft was accepted")
+			}
+		}
 	})
 }

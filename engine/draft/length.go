@@ -54,8 +54,7 @@ func (l *Length) Observe(accepted, proposed int) {
 
 // Next returns how many tokens are worth drafting now, 0 for none: as many as give
 // the most tokens a second, where a step takes base seconds without drafts and row
-// more for each of them, and each takes draft seconds to be made. Of k drafts that
-// are right with probability a, (1-a^(k+1))/(1-a) tokens are expected.
+// more for each of them, and each takes draft seconds to be made; see [Best].
 func (l *Length) Next(base, row, draft float64) int {
 	switch {
 	case l.fixed || base <= 0:
@@ -63,20 +62,40 @@ func (l *Length) Next(base, row, draft float64) int {
 	case l.pause > 0:
 		return 0
 	}
-	a := min(l.Acceptance(), 0.999)
-	best, length := 1/base, 0
-	for k := 1; k <= l.most; k++ {
-		tokens := (1 - math.Pow(a, float64(k+1))) / (1 - a)
-		if rate := tokens / (base + float64(k)*(row+draft)); rate > best {
-			best, length = rate, k
-		}
-	}
+	length, _ := Best(l.Acceptance(), (row+draft)/base, l.most)
 	if length == 0 {
 		// Something may have changed by then: it is tried with little to lose.
 		l.pause = retry
 		l.right, l.judged = l.right/2+prior, l.judged/2+1
 	}
 	return length
+}
+
+// Expected returns the tokens that a step brings in the mean with k drafts of which
+// each is right with probability a: (1-a^(k+1))/(1-a), one where there are none
+// (Leviathan et al., equation 1).
+func Expected(a float64, k int) float64 {
+	if a >= 1 {
+		return float64(k + 1)
+	}
+	return (1 - math.Pow(a, float64(k+1))) / (1 - a)
+}
+
+// Speedup returns how many times as fast a text is written with k drafts a step
+// than without any, where each is right with probability a and costs the part c of
+// a step (Leviathan et al., theorem 3.8).
+func Speedup(a, c float64, k int) float64 { return Expected(a, k) / (1 + c*float64(k)) }
+
+// Best returns the number of drafts, most at most, with the largest Speedup, and
+// that; 0 and 1 where no number makes it faster.
+func Best(a, c float64, most int) (k int, speedup float64) {
+	speedup = 1
+	for i := 1; i <= most; i++ {
+		if s := Speedup(a, c, i); s > speedup {
+			k, speedup = i, s
+		}
+	}
+	return k, speedup
 }
 
 // Wrote takes note of tokens that were written, which end a pause.

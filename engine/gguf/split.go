@@ -33,6 +33,33 @@ func ReadSplit(srcs ...Source) (*File, error) {
 	return f, nil
 }
 
+// OpenSplit opens the files at paths as the shards of one model, in order, whatever
+// they are called; one path is that of a whole file. Its errors are those of
+// [Open]. Close releases the files.
+func OpenSplit(paths ...string) (*File, error) {
+	var files []*File
+	err := func() error {
+		for i, path := range paths {
+			f, err := openOne(path)
+			if err != nil {
+				return fmt.Errorf("shard %d of %d: %w", i+1, len(paths), err)
+			}
+			files = append(files, f)
+		}
+		return nil
+	}()
+	if err == nil {
+		var f *File
+		if f, err = join(files); err == nil {
+			return f, nil
+		}
+	}
+	for _, shard := range files {
+		shard.Close()
+	}
+	return nil, fmt.Errorf("gguf: open: %w", err)
+}
+
 // split returns the number of a shard, from 0, and how many there are: 0 and 1
 // for a file that is not split.
 func (f *File) split() (no, count uint64, err error) {

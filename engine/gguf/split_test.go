@@ -119,3 +119,30 @@ func TestReadSplit(t *testing.T) {
 		})
 	}
 }
+
+// TestOpenSplitPaths opens shards that are called otherwise.
+func TestOpenSplitPaths(t *testing.T) {
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "x"), filepath.Join(dir, "y.gguf")
+	writeFile(t, a, shard(t, 0, 2, 2, "a"))
+	writeFile(t, b, shard(t, 1, 2, 2, "b"))
+	f, err := OpenSplit(a, b)
+	if err != nil || len(f.Tensors) != 2 {
+		t.Fatalf("opened %v, %v", f, err)
+	}
+	if data, err := f.Tensors[1].Bytes(); err != nil || string(data) != "=b==" {
+		t.Errorf("tensor b is %q, %v", data, err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, paths := range [][]string{nil, {a}, {b, a}, {a, a}} {
+		if _, err := OpenSplit(paths...); !errors.Is(err, ErrShard) {
+			t.Errorf("%q: error %v", paths, err)
+		}
+	}
+	missing := filepath.Join(dir, "z")
+	if _, err := OpenSplit(a, missing); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), missing) {
+		t.Errorf("error %v", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,9 @@ type SchemaOptions struct {
 //
 //   - Members come in the order of "properties", and others behind them.
 //   - An object with properties has no others, unless additionalProperties says so.
+//   - A schema without a type, with keywords of one type alone, is of that type:
+//     {"minimum": 1} is of numbers.
+//   - Whole numbers have no fraction, and escapes are of no surrogates.
 //   - Constants are written in their shortest form, and in the names of members
 //     that "properties" does not have nothing is escaped.
 //
@@ -340,6 +344,10 @@ func (s *schema) ref(v any, _ *object, pointer string) expression {
 func (s *schema) find(target string) any {
 	path, ok := strings.CutPrefix(target, "#")
 	if !ok || path != "" && path[0] != '/' {
+		return nil
+	}
+	path, err := url.PathUnescape(path) // it is the fragment of a URI
+	if err != nil {
 		return nil
 	}
 	at := s.whole

@@ -3,6 +3,7 @@ package lora
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -12,24 +13,26 @@ import (
 
 // config is adapter_config.json, as far as the numbers depend on it.
 type config struct {
-	Type          string   `json:"peft_type"`
-	Rank          int      `json:"r"`
-	Alpha         float64  `json:"lora_alpha"`
-	RsLoRA        bool     `json:"use_rslora"`
-	RankPattern   patterns `json:"rank_pattern"`
-	AlphaPattern  patterns `json:"alpha_pattern"`
-	TargetModules targets  `json:"target_modules"`
-	Init          any      `json:"init_lora_weights"`
-	Bias          string   `json:"bias"`
-	FanInFanOut   bool     `json:"fan_in_fan_out"`
-	DoRA          bool     `json:"use_dora"`
-	QALoRA        bool     `json:"use_qalora"`
-	LoRABias      bool     `json:"lora_bias"`
-	Saved         []any    `json:"modules_to_save"`
-	Tokens        any      `json:"trainable_token_indices"`
-	Parameters    []any    `json:"target_parameters"`
-	Replication   []any    `json:"layer_replication"`
-	Invocation    []any    `json:"alora_invocation_tokens"`
+	Type          string          `json:"peft_type"`
+	Rank          int             `json:"r"`
+	Alpha         float64         `json:"lora_alpha"`
+	RsLoRA        bool            `json:"use_rslora"`
+	RankPattern   json.RawMessage `json:"rank_pattern"`
+	AlphaPattern  json.RawMessage `json:"alpha_pattern"`
+	TargetModules targets         `json:"target_modules"`
+	Init          any             `json:"init_lora_weights"`
+	Bias          string          `json:"bias"`
+	FanInFanOut   bool            `json:"fan_in_fan_out"`
+	DoRA          bool            `json:"use_dora"`
+	QALoRA        bool            `json:"use_qalora"`
+	LoRABias      bool            `json:"lora_bias"`
+	Saved         []any           `json:"modules_to_save"`
+	Tokens        any             `json:"trainable_token_indices"`
+	Parameters    []any           `json:"target_parameters"`
+	Replication   []any           `json:"layer_replication"`
+	Invocation    []any           `json:"alora_invocation_tokens"`
+
+	ranks, alphas patterns // of the two patterns
 }
 
 // parseConfig reads adapter_config.json and refuses what Realm does not compute.
@@ -68,6 +71,13 @@ func parseConfig(data []byte) (*config, error) {
 	if c.Rank < 1 || c.Rank > MaxRank {
 		return nil, fmt.Errorf("r: %w: %d is not in 1 to %d", ErrFormat, c.Rank, MaxRank)
 	}
+	var err error
+	if c.ranks, err = parsePatterns("rank_pattern", c.RankPattern); err != nil {
+		return nil, err
+	}
+	if c.alphas, err = parsePatterns("alpha_pattern", c.AlphaPattern); err != nil {
+		return nil, err
+	}
 	return c, checkAlpha("lora_alpha", c.Alpha)
 }
 
@@ -82,7 +92,7 @@ func (c *config) pair(module string, a, b *matrix) (Pair, error) {
 	if !c.TargetModules.has(module) {
 		return Pair{}, fmt.Errorf("tensor %q: %w: target_modules does not have it", a.name, ErrFormat)
 	}
-	rank := c.RankPattern.of(module, float64(c.Rank))
+	rank := c.ranks.of(module, float64(c.Rank))
 	if float64(a.rows) != rank || b.columns != a.rows {
 		return Pair{}, fmt.Errorf("tensor %q [%d, %d]: %w: rank %d, %q [%d, %d] has %d, and the config says %v", a.name, a.rows, a.columns, ErrFormat,
 			a.rows, b.name, b.rows, b.columns, b.columns, rank)
@@ -90,7 +100,7 @@ func (c *config) pair(module string, a, b *matrix) (Pair, error) {
 	if a.rows > MaxRank {
 		return Pair{}, fmt.Errorf("tensor %q: %w: rank %d, at most %d", a.name, ErrUnsupported, a.rows, MaxRank)
 	}
-	alpha := c.AlphaPattern.of(module, c.Alpha)
+	alpha := c.alphas.of(module, c.Alpha)
 	if err := checkAlpha(fmt.Sprintf("tensor %q: its alpha", a.name), alpha); err != nil {
 		return Pair{}, err
 	}
@@ -153,33 +163,34 @@ type pattern struct {
 // maxPatterns bounds the expressions, each of which is tried on each module.
 const maxPatterns = 1 << 12
 
-func (p *patterns) UnmarshalJSON(data []byte) error {
-	*p = nil
-	if string(data) == "null" {
-		return nil
+// parsePatterns reads an object of expressions and numbers, in its order.
+func parsePatterns(key string, data []byte) (p patterns, err error) {
+	if len(data) == 0 || string(data) == "null" {
+		return nil, nil
 	}
+	fail := func(err error) (patterns, error) { return nil, fmt.Errorf("%s: %w: %w", key, ErrFormat, err) }
 	d := json.NewDecoder(bytes.NewReader(data))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return fmt.Errorf("want an object: %w", ErrFormat)
+		return fail(errors.New("want an object"))
 	}
 	for d.More() {
-		key, err := d.Token()
+		name, err := d.Token()
 		if err != nil {
-			return err
+			return fail(err)
 		}
 		var value float64
 		if err := d.Decode(&value); err != nil {
-			return err
+			return fail(err)
 		}
-		end, err := regexp.Compile(`^(?:.*\.)?(?:` + key.(string) + `)$`)
+		end, err := regexp.Compile(`^(?:.*\.)?(?:` + name.(string) + `)$`)
 		if err != nil {
-			return err
+			return fail(err)
 		}
-		if *p = append(*p, pattern{end, value}); len(*p) > maxPatterns {
-			return fmt.Errorf("over %d patterns: %w", maxPatterns, ErrFormat)
+		if p = append(p, pattern{end, value}); len(p) > maxPatterns {
+			return fail(fmt.Errorf("over %d patterns", maxPatterns))
 		}
 	}
-	return nil
+	return p, nil
 }
 
 func (p patterns) of(module string, otherwise float64) float64 {

@@ -80,6 +80,9 @@ static int32_t fork_all(struct answer *a)
 	TRY(a, "step", realm_step(&row, 1, &ticket));
 	TRY(a, "wait", realm_wait(&ticket, 1, REALM_FOREVER, &which));
 	TRY(a, "step", result.error);
+	int32_t e = count_cached(a);
+	if (e != REALM_OK)
+		return e;
 	TRY(a, "seq_fork", realm_seq_fork(first->sequence, a->count - 1, forks));
 	for (uint32_t i = 1; i < a->count; i++) {
 		a->choices[i].sequence = forks[i - 1];

@@ -33,6 +33,8 @@ struct answer {
 	uint64_t prompt_count;
 	uint64_t loaded; /* tokens that were there before the prompt */
 	bool started;    /* the prompt was read */
+	bool counted;    /* cached is known */
+	uint64_t cached; /* tokens of the prompt that were there */
 	struct choice *choices;
 	uint32_t count;
 	const char *call;      /* that failed */
@@ -59,6 +61,8 @@ int32_t speculate(struct answer *a);
 
 /* emit.c */
 int32_t emit_start(struct answer *a);
+/* Takes note of how much of the prompt was there, once the call that read it has ended. */
+int32_t count_cached(struct answer *a);
 /* Takes a token of a choice; count candidates come with it, best first. */
 int32_t emit_token(struct answer *a, struct choice *c, int32_t token, float logprob, const struct realm_candidate *top, uint32_t count);
 /* Takes the end of a choice. */

@@ -235,20 +235,32 @@ int32_t emit_kept(struct answer *a)
 	return REALM_OK;
 }
 
-int32_t emit_usage(struct answer *a)
+int32_t count_cached(struct answer *a)
 {
 	struct realm_seq_stat stat = {.size = sizeof stat};
+	if (a->counted)
+		return REALM_OK;
+	TRY(a, "seq_stat", realm_seq_stat(&a->choices[0].sequence, 1, &stat));
+	a->counted = true;
+	a->cached = stat.cached;
+	return REALM_OK;
+}
+
+int32_t emit_usage(struct answer *a)
+{
 	uint64_t tokens = 0, accepted = 0, proposed = 0;
 	for (uint32_t i = 0; i < a->count; i++) {
 		tokens += a->choices[i].tokens;
 		accepted += a->choices[i].accepted;
 		proposed += a->choices[i].proposed;
 	}
-	TRY(a, "seq_stat", realm_seq_stat(&a->choices[0].sequence, 1, &stat));
+	int32_t e = count_cached(a);
+	if (e != REALM_OK)
+		return e;
 	a->out.length = 0;
 	write_text(&a->out, "{\"type\":\"usage\"");
 	member(&a->out, "prompt_tokens", a->loaded + a->prompt_count);
-	member(&a->out, "cached_tokens", stat.cached);
+	member(&a->out, "cached_tokens", a->cached);
 	member(&a->out, "completion_tokens", tokens);
 	if (a->request.draft_mode >= 0) {
 		member(&a->out, "accepted", accepted);

@@ -107,10 +107,15 @@ int32_t speculate(struct answer *a)
 				rows[i].tokens = REALM_PTR(s->draft.tokens);
 				rows[i].n = rows[i].drafts = s->draft.count;
 				rows[i].flags |= REALM_ROW_VERIFY;
+				/* Nothing is accepted behind the end. */
+				rows[i].stop = REALM_PTR(a->stop);
+				rows[i].stop_count = a->stop_count;
 			}
 		}
 		TRY(a, "step", realm_step(rows, n, &ticket));
 		TRY(a, "wait", realm_wait(&ticket, 1, REALM_FOREVER, &which));
+		if (first && (e = count_cached(a)) != REALM_OK)
+			return e;
 		for (uint32_t i = 0; i < n;) {
 			if ((e = judge(a, &slots[i])) != REALM_OK)
 				return e;

@@ -20,8 +20,8 @@
 //
 // The conversion is put right behind the instruction that left the operand, so
 // that operands above it need not be moved. A local that served as an address
-// once, and was not written since, is known to be below 2^32: there the check is
-// left out.
+// once, and was not written since, is known to be below 2^32, and so is what was an
+// i32 before, or a constant: there the check is left out.
 //
 // Lengths, deltas and indices of tables are converted by the first way, as
 // 0xffffffff is past any of them too.
@@ -30,7 +30,10 @@
 //
 // Where active segments are placed at constants, these become constants of 32
 // bits. Where one of them depends on an imported global, all become passive, and a
-// start function copies them in order before it calls the module's own.
+// start function copies them in order before it calls the module's own. So it is,
+// too, where elements do not fit into their table, or code copies from an active
+// segment: wazero would pass over the first and do the second, and both have to
+// trap.
 package memory64
 
 // MaxPages is the most pages that a rewritten memory has: 64 KiB less than 4 GiB.

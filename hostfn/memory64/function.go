@@ -12,6 +12,10 @@ import (
 // take quadratic time.
 const maxInsert = 4096
 
+// maxOperands is how many values may lie on a function's stack. Calls and blocks of
+// many results would take any memory else, some bytes of code each.
+const maxOperands = 1 << 18
+
 // function is a function that is being rewritten.
 type function struct {
 	*lowering
@@ -23,6 +27,7 @@ type function struct {
 	stack  []operand
 	frames []frame
 	known  known
+	loops  loops
 
 	added []wasm.ValueType // locals that the rewritten code has more
 	wide  int              // the local that convert uses, or -1
@@ -67,9 +72,15 @@ func (l *lowering) function(index int) error {
 	}
 	f := l.worker
 	f.begin(m.Types[m.Functions[index]], body.Locals)
+	f.loops.scan(body, len(f.types))
 	c := wasm.NewCode(body)
 	for c.Next() {
-		if err := f.instruction(c); err != nil {
+		l.notice(c)
+		err := f.instruction(c)
+		if err == nil && len(f.stack) > maxOperands {
+			err = fmt.Errorf("more than %d values on the stack", maxOperands)
+		}
+		if err != nil {
 			return &wasm.FormatError{Section: "code", Offset: body.At + c.Start, Reason: err.Error()}
 		}
 	}
@@ -91,9 +102,11 @@ func (f *function) instruction(c *wasm.Code) error {
 	}
 	if e, ok := c.Op.Effect(); ok {
 		f.out = append(f.out, c.Bytes()...)
+		small := f.smallResult(c)
 		f.pop(e.Pops)
 		if e.Push != 0 {
 			f.push(e.Push)
+			f.stack[len(f.stack)-1].small = small
 		}
 		if c.Op.Traps() {
 			f.impure = len(f.out)
@@ -152,6 +165,7 @@ func (f *function) access(c *wasm.Code, a wasm.Access) {
 	f.pop(e.Pops)
 	if e.Push != 0 {
 		f.push(e.Push)
+		f.stack[len(f.stack)-1].small = f.smallResult(c)
 	}
 	if a.Store {
 		f.impure = len(f.out)
@@ -169,7 +183,7 @@ func (f *function) address(above int, far bool) {
 	switch {
 	case far:
 		f.scratch = wasm.AppendI32Const(append(f.scratch, byte(wasm.OpDrop)), past)
-	case f.known.small(x.local, x.version):
+	case f.small(x):
 		f.scratch = append(f.scratch, byte(wasm.OpI32WrapI64))
 	case f.inPlace(x) && x.at < f.impure:
 		// The trap would come before what the operands above it do.
@@ -183,10 +197,16 @@ func (f *function) address(above int, far bool) {
 // narrow converts the operand that has so many others above it, a length or an
 // index, from i64 to i32.
 func (f *function) narrow(above int) {
-	if x := f.top(above); x != nil {
+	x := f.top(above)
+	switch {
+	case x == nil:
+		return // never reached: any type will do
+	case f.small(x):
+		f.scratch = append(f.scratch[:0], byte(wasm.OpI32WrapI64))
+	default:
 		f.scratch = f.convert(f.scratch[:0])
-		f.replace(x, above)
 	}
+	f.replace(x, above)
 }
 
 // inPlace reports whether an operand is converted where it was left.
@@ -195,7 +215,7 @@ func (f *function) inPlace(x *operand) bool { return !x.buried && len(f.out)-x.a
 // replace has the scratch make an i32 of the operand x, which has so many others
 // above it.
 func (f *function) replace(x *operand, above int) {
-	x.kind, x.local = wasm.I32, -1
+	x.kind, x.local, x.small = wasm.I32, -1, false
 	if f.inPlace(x) {
 		f.insert(x.at, above)
 		return

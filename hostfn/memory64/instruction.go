@@ -25,6 +25,9 @@ func (f *function) control(c *wasm.Code) error {
 			return fmt.Errorf("unknown type %d", v)
 		}
 		f.open(c.Op, c.BlockType(f.module.Types))
+		if c.Op == wasm.OpLoop {
+			f.enter(c.Start)
+		}
 	case wasm.OpElse:
 		if f.frames[len(f.frames)-1].op != wasm.OpIf {
 			return errors.New("else without an if")
@@ -96,10 +99,7 @@ func (f *function) variable(c *wasm.Code) error {
 	}
 	local := int(c.A)
 	if c.Op != wasm.OpLocalGet {
-		small := false
-		if x := f.top(0); x != nil {
-			small = f.known.small(x.local, x.version)
-		}
+		small := f.small(f.top(0))
 		f.pop(1)
 		f.known.version[local]++
 		if small {

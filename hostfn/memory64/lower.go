@@ -74,6 +74,7 @@ type lowering struct {
 	globals   []wasm.GlobalType
 	functions []uint32 // types
 
+	dropped       bool // the code copies from segments that are active
 	instantiation error
 	scratch       []byte
 	worker        *function

@@ -13,6 +13,7 @@ import (
 
 	"github.com/realm-webgpu/realm/hostfn/meter"
 	"github.com/realm-webgpu/realm/hostfn/wasm"
+	"github.com/realm-webgpu/realm/hostfn/wasm/wat"
 )
 
 // features are those that guests have.
@@ -89,7 +90,7 @@ func newScript(e engine) (*script, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := readText(spectest)
+	list, err := wat.Read(spectest)
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +117,8 @@ func (s *script) compile(data []byte) (*Lowered, wazero.CompiledModule, error) {
 }
 
 // instantiate makes an instance of a module.
-func (s *script) instantiate(module node) (*instance, error) {
-	data, err := assemble(module)
+func (s *script) instantiate(module wat.Node) (*instance, error) {
+	data, err := wat.Assemble(module)
 	if err != nil {
 		return nil, fmt.Errorf("assemble: %w", err)
 	}
@@ -185,7 +186,7 @@ func fits(have, want wasm.Limits) bool {
 }
 
 // run runs the commands of a file.
-func (s *script) run(commands []node) {
+func (s *script) run(commands []wat.Node) {
 	for _, c := range commands {
 		s.command(c)
 	}
@@ -193,23 +194,23 @@ func (s *script) run(commands []node) {
 
 func (s *script) skip(reason string) { s.skipped[reason]++ }
 
-func (s *script) check(c node, err error) {
+func (s *script) check(c wat.Node, err error) {
 	if err == nil {
 		s.passed++
 		return
 	}
 	s.failed++
-	s.failures = append(s.failures, fmt.Sprintf("line %d: %s: %v", c.line, c.head(), err))
+	s.failures = append(s.failures, fmt.Sprintf("line %d: %s: %v", c.Line, c.Head(), err))
 }
 
 // command runs a command. Modules, registrations and plain calls are no
 // assertions, and are counted where they fail.
-func (s *script) command(c node) {
-	switch c.head() {
+func (s *script) command(c wat.Node) {
+	switch c.Head() {
 	case "module":
 		s.module(c)
 	case "register":
-		s.instances[string(c.list[1].text)] = s.named(c.list[2:])
+		s.instances[string(c.List[1].Text)] = s.named(c.List[2:])
 	case "invoke":
 		if _, err := s.call(c); err != nil && s.missing == "" {
 			s.check(c, err)
@@ -219,9 +220,9 @@ func (s *script) command(c node) {
 			s.skip(s.missing)
 			return
 		}
-		got, err := s.call(c.list[1])
+		got, err := s.call(c.List[1])
 		if err == nil {
-			err = compare(got, c.list[2:])
+			err = compare(got, c.List[2:])
 		}
 		s.check(c, err)
 	case "assert_trap", "assert_exhaustion", "assert_unlinkable":
@@ -235,10 +236,10 @@ func (s *script) command(c node) {
 
 // module makes a module the last one. One that is a definition only need not be
 // instantiated.
-func (s *script) module(c node) {
-	rest := fields(c.list[1:])
-	if rest.is("definition") {
-		data, err := assemble(node{list: append([]node{c.list[0]}, rest[1:]...), line: c.line})
+func (s *script) module(c wat.Node) {
+	rest := wat.Fields(c.List[1:])
+	if rest.Is("definition") {
+		data, err := wat.Assemble(wat.Node{List: append([]wat.Node{c.List[0]}, rest[1:]...), Line: c.Line})
 		if err == nil {
 			_, _, err = s.compile(data)
 		}
@@ -247,13 +248,13 @@ func (s *script) module(c node) {
 		}
 		return
 	}
-	name := rest.name()
-	i, err := s.instantiate(node{list: append([]node{c.list[0]}, rest...), line: c.line})
+	name := rest.Name()
+	i, err := s.instantiate(wat.Node{List: append([]wat.Node{c.List[0]}, rest...), Line: c.Line})
 	s.missing = ""
-	var text textError
+	var text wat.Error
 	switch {
 	case errors.As(err, &text):
-		s.missing = text.message
+		s.missing = text.Message
 	case err != nil:
 		s.check(c, err)
 		i = nil
@@ -265,28 +266,28 @@ func (s *script) module(c node) {
 }
 
 // named returns the instance of a name, or the last one.
-func (s *script) named(name fields) *instance {
-	if n := name.name(); n != "" {
+func (s *script) named(name wat.Fields) *instance {
+	if n := name.Name(); n != "" {
 		return s.instances[n]
 	}
 	return s.last
 }
 
 // assertRefused checks that a module is refused when it is loaded.
-func (s *script) assertRefused(c node) {
-	module := c.list[1]
-	if fields(module.list[1:]).is("quote") {
+func (s *script) assertRefused(c wat.Node) {
+	module := c.List[1]
+	if wat.Fields(module.List[1:]).Is("quote") {
 		s.skip("malformed text: it has no binary form")
 		return
 	}
-	data, err := assemble(module)
+	data, err := wat.Assemble(module)
 	if err != nil {
 		s.skip("the text cannot be assembled: " + err.Error())
 		return
 	}
 	_, _, err = s.compile(data)
 	if err == nil {
-		err = fmt.Errorf("the module was taken, want %q", c.list[2].text)
+		err = fmt.Errorf("the module was taken, want %q", c.List[2].Text)
 	} else {
 		err = nil
 	}
@@ -310,18 +311,18 @@ var failures = map[string]string{
 
 // assertFailure checks that a call, or the instantiation of a module, fails as
 // expected.
-func (s *script) assertFailure(c node) {
+func (s *script) assertFailure(c wat.Node) {
 	var err error
-	if c.list[1].head() != "module" && s.missing != "" {
+	if c.List[1].Head() != "module" && s.missing != "" {
 		s.skip(s.missing)
 		return
 	}
-	if c.list[1].head() == "module" {
-		_, err = s.instantiate(c.list[1])
+	if c.List[1].Head() == "module" {
+		_, err = s.instantiate(c.List[1])
 	} else {
-		_, err = s.call(c.list[1])
+		_, err = s.call(c.List[1])
 	}
-	want := string(c.list[2].text)
+	want := string(c.List[2].Text)
 	for prefix, message := range failures {
 		if strings.HasPrefix(want, prefix) && err != nil && strings.Contains(err.Error(), message) {
 			s.check(c, nil)

@@ -12,12 +12,16 @@ const past = -1
 // segments places active segments by 32-bit offsets.
 func (l *lowering) segments() error {
 	m := l.module
-	constant := true
+	constant := !l.dropped
 	for i := range m.Elements {
-		if e := &m.Elements[i]; e.Mode == wasm.Active && l.table64(uint64(e.Table)) {
-			_, ok := evaluate(e.Offset)
-			constant = constant && ok
+		e := &m.Elements[i]
+		if e.Mode != wasm.Active || !l.table64(uint64(e.Table)) {
+			continue
 		}
+		// wazero passes over elements that the table has no room for.
+		at, ok := evaluate(e.Offset)
+		room := l.tables[e.Table].Limits.Min
+		constant = constant && ok && at <= room && uint64(count(e)) <= room-at
 	}
 	for i := range m.Data {
 		if d := &m.Data[i]; d.Mode == wasm.Active && l.memory64() {
@@ -39,6 +43,21 @@ func (l *lowering) segments() error {
 		}
 	}
 	return nil
+}
+
+// count returns how many elements a segment has.
+func count(e *wasm.Element) int { return max(len(e.Functions), len(e.Expressions)) }
+
+// notice notes an instruction that copies from an active segment. That is empty once
+// it was copied, but wazero keeps it.
+func (l *lowering) notice(c *wasm.Code) {
+	m := l.module
+	switch c.Op {
+	case wasm.OpMemoryInit:
+		l.dropped = l.dropped || m.Data[c.A].Mode == wasm.Active
+	case wasm.OpTableInit:
+		l.dropped = l.dropped || m.Elements[c.A].Mode != wasm.Passive
+	}
 }
 
 // offset32 returns the expression of an offset, a constant, in 32 bits.
@@ -100,8 +119,7 @@ func (l *lowering) startSegments() error {
 		if e.Mode != wasm.Active {
 			continue
 		}
-		count := max(len(e.Functions), len(e.Expressions))
-		f.place(e.Offset, l.table64(uint64(e.Table)), count)
+		f.place(e.Offset, l.table64(uint64(e.Table)), count(e))
 		f.out = wasm.AppendOp(f.out, wasm.OpTableInit, uint64(i), uint64(e.Table))
 		f.out = wasm.AppendOp(f.out, wasm.OpElemDrop, uint64(i))
 		e.Mode, e.Table, e.Offset = wasm.Passive, 0, nil

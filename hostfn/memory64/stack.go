@@ -1,6 +1,7 @@
 package memory64
 
 import (
+	"math"
 	"slices"
 
 	"github.com/realm-webgpu/realm/hostfn/wasm"
@@ -16,6 +17,7 @@ type operand struct {
 	// local and version say that it is that state of a local; local is -1 for none.
 	local   int
 	version uint32
+	small   bool // it is below 2^32, by the instruction that left it
 }
 
 // frame is a block that is open.
@@ -35,8 +37,8 @@ type fact struct {
 	before  int // the last fact of that local before, or -1
 }
 
-// known is what is known of locals. Facts of a block are forgotten at its end; a
-// loop begins with none, as it is entered from behind too.
+// known is what is known of locals. Facts of a block are forgotten at its end. A loop
+// begins with those of locals that it does not write, as it is entered from behind too.
 type known struct {
 	version []uint32 // of each local: how often it was written, in the order of the text
 	last    []int    // the last fact of each local, or -1
@@ -89,6 +91,27 @@ func (f *function) top(n int) *operand {
 	return &f.stack[len(f.stack)-1-n]
 }
 
+// small reports whether an operand is known to be below 2^32.
+func (f *function) small(x *operand) bool {
+	return x != nil && (x.small || f.known.small(x.local, x.version))
+}
+
+// smallResult reports whether what an instruction leaves is below 2^32, as its opcode
+// and its operands, which are on the stack still, tell.
+func (f *function) smallResult(c *wasm.Code) bool {
+	switch c.Op {
+	case wasm.OpI64ExtendI32U, wasm.OpI64Load8U, wasm.OpI64Load16U, wasm.OpI64Load32U:
+		return true
+	case wasm.OpI64Const:
+		return c.A <= math.MaxUint32
+	case wasm.OpI64And:
+		return f.small(f.top(0)) || f.small(f.top(1))
+	case wasm.OpI64Or:
+		return f.small(f.top(0)) && f.small(f.top(1))
+	}
+	return false
+}
+
 // pop drops n operands.
 func (f *function) pop(n int) {
 	f.stack = f.stack[:max(len(f.stack)-n, f.frames[len(f.frames)-1].height)]
@@ -111,9 +134,6 @@ func (f *function) pushAll(types []wasm.ValueType) {
 func (f *function) open(op wasm.Op, t wasm.FuncType) {
 	f.pop(len(t.Params))
 	f.frames = append(f.frames, frame{op: op, kind: t, height: len(f.stack), facts: len(f.known.facts), floor: f.known.floor})
-	if op == wasm.OpLoop {
-		f.known.floor = len(f.known.facts)
-	}
 	f.pushAll(t.Params)
 }
 

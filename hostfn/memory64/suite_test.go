@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/realm-webgpu/realm/hostfn/wasm/wat"
 )
 
 // testsuite is the variable that names a folder with the official tests.
@@ -58,7 +60,7 @@ var suite = map[string]counts{
 }
 
 // commandsOf reads a file of the test-suite.
-func commandsOf(t *testing.T, name string) []node {
+func commandsOf(t *testing.T, name string) []wat.Node {
 	t.Helper()
 	folder := os.Getenv(testsuite)
 	if folder == "" {
@@ -68,7 +70,7 @@ func commandsOf(t *testing.T, name string) []node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	commands, err := readText(string(text))
+	commands, err := wat.Read(string(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +78,7 @@ func commandsOf(t *testing.T, name string) []node {
 }
 
 // runScript runs a file, and reports what fails.
-func runScript(t *testing.T, e engine, name string, commands []node) *script {
+func runScript(t *testing.T, e engine, name string, commands []wat.Node) *script {
 	t.Helper()
 	s, err := newScript(e)
 	if err != nil {

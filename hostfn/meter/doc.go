@@ -22,13 +22,17 @@ const (
 )
 
 // ExportFuel is the name of the exported global, a mutable i64, that holds what is
-// left. It may be below 0: then the next entry or loop turn calls refill.
+// left. It may be below 0: then the next entry, loop turn or range calls refill.
 const ExportFuel = "realm1_meter.fuel"
 
 // Ranges cost a unit for so many bytes of memory or elements of a table, as powers
-// of two, and memory.grow as much as to fill the pages.
+// of two, and memory.grow as much as to fill the pages. Lengths beyond the bounds
+// cost no more than these: no memory and no table is as large, and what asks for it
+// fails.
 const (
 	bytesShift    = 6
 	elementsShift = 3
 	pageUnits     = 1 << 16 >> bytesShift
+	mostLength    = 1 << 34
+	mostPages     = 1 << 18
 )

@@ -20,7 +20,7 @@ func (p *pass) function(index int) error {
 	for _, l := range body.Locals {
 		locals += uint64(l.Count)
 	}
-	f := &rewriter{pass: p, left: locals, length: locals + 1}
+	f := &rewriter{pass: p, left: locals, wide: locals + 1, length: locals + 2}
 	f.enter(p.regions[0].units)
 	next, leaf := 1, 0 // leaf is how deep the outermost open loop without calls is, or 0
 	for c := wasm.NewCode(body); c.Next(); {
@@ -43,9 +43,10 @@ func (p *pass) function(index int) error {
 		}
 	}
 	groups := body.Locals[:len(body.Locals):len(body.Locals)]
-	groups = append(groups, wasm.Locals{Count: 1, Type: wasm.I64})
 	if f.ranges {
-		groups = append(groups, wasm.Locals{Count: 1, Type: wasm.I32})
+		groups = append(groups, wasm.Locals{Count: 2, Type: wasm.I64}, wasm.Locals{Count: 1, Type: wasm.I32})
+	} else {
+		groups = append(groups, wasm.Locals{Count: 1, Type: wasm.I64})
 	}
 	body.Locals, body.Code = groups, f.out
 	return nil
@@ -87,8 +88,9 @@ func (p *pass) count(body *wasm.Body) error {
 type rewriter struct {
 	*pass
 	out          []byte
-	left, length uint64 // locals: of i64 and of i32
-	ranges       bool   // length is used
+	left         uint64 // the local of what is left
+	wide, length uint64 // locals of lengths, of i64 and of i32
+	ranges       bool   // there are lengths
 }
 
 // enter pays for the function.
@@ -105,11 +107,17 @@ func (f *rewriter) load() {
 	f.out = wasm.AppendOp(f.out, wasm.OpLocalSet, f.left)
 }
 
-// pay takes units of fuel, and calls for more when none is left.
+// pay takes units of fuel.
 func (f *rewriter) pay(units int64) {
-	b := wasm.AppendOp(f.out, wasm.OpLocalGet, f.left)
-	b = wasm.AppendI64Const(b, units)
-	b = append(b, byte(wasm.OpI64Sub))
+	f.out = wasm.AppendOp(f.out, wasm.OpLocalGet, f.left)
+	f.out = wasm.AppendI64Const(f.out, units)
+	f.take()
+}
+
+// take subtracts what is on top of the stack from what is below it, which is left
+// then, and calls for more when it is none.
+func (f *rewriter) take() {
+	b := append(f.out, byte(wasm.OpI64Sub))
 	b = wasm.AppendOp(b, wasm.OpLocalTee, f.left)
 	b = wasm.AppendOp(b, wasm.OpGlobalSet, uint64(f.fuel))
 	b = wasm.AppendOp(b, wasm.OpLocalGet, f.left)
@@ -129,48 +137,58 @@ func (f *rewriter) instruction(c *wasm.Code) {
 	case wasm.OpCall, wasm.OpReturnCall, wasm.OpRefFunc:
 		f.out = wasm.AppendOp(f.out, c.Op, uint64(f.moved(uint32(c.A))))
 		return
-	case wasm.OpMemoryCopy, wasm.OpMemoryFill, wasm.OpMemoryInit:
-		f.payLength(bytesShift)
-	case wasm.OpTableCopy, wasm.OpTableFill, wasm.OpTableInit, wasm.OpTableGrow:
-		f.payLength(elementsShift)
+	case wasm.OpMemoryCopy, wasm.OpMemoryFill:
+		f.payLength(f.memory.Is64, bytesShift)
+	case wasm.OpMemoryInit:
+		f.payLength(false, bytesShift)
 	case wasm.OpMemoryGrow:
-		f.payPages()
+		f.payPages(f.memory.Is64)
+	case wasm.OpTableFill, wasm.OpTableGrow:
+		f.payLength(f.tables[c.A].Limits.Is64, elementsShift)
+	case wasm.OpTableCopy: // The length has the narrower of the two index types.
+		f.payLength(f.tables[c.A].Limits.Is64 && f.tables[c.B].Limits.Is64, elementsShift)
+	case wasm.OpTableInit:
+		f.payLength(false, elementsShift)
 	}
 	f.out = append(f.out, c.Bytes()...)
 }
 
-// payLength takes fuel for the length on top of the stack, shifted. It is paid for
-// in full at the next entry or loop turn, where more fuel is called for.
-func (f *rewriter) payLength(shift int64) {
-	b := f.keepLength()
-	b = wasm.AppendI64Const(b, shift)
-	b = append(b, byte(wasm.OpI64ShrU))
-	f.take(b)
+// payLength takes fuel for the length on top of the stack, an i64 or an i32, before
+// the range is touched: straight-line code may touch many.
+func (f *rewriter) payLength(wide bool, shift int64) {
+	f.most(wide, mostLength)
+	f.out = wasm.AppendI64Const(f.out, shift)
+	f.out = append(f.out, byte(wasm.OpI64ShrU))
+	f.take()
 }
 
-// payPages takes fuel for the pages on top of the stack. To ask for more of them
-// than there can be costs no more than that many.
-func (f *rewriter) payPages() {
-	b := f.keepLength()
-	b = wasm.AppendI64Const(b, 1<<17-1)
-	b = append(b, byte(wasm.OpI64And))
-	b = wasm.AppendI64Const(b, pageUnits)
-	b = append(b, byte(wasm.OpI64Mul))
-	f.take(b)
+// payPages takes fuel for the pages on top of the stack.
+func (f *rewriter) payPages(wide bool) {
+	f.most(wide, mostPages)
+	f.out = wasm.AppendI64Const(f.out, pageUnits)
+	f.out = append(f.out, byte(wasm.OpI64Mul))
+	f.take()
 }
 
-// keepLength leaves what is left and the length on top of the stack above it.
-func (f *rewriter) keepLength() []byte {
+// most leaves what is left and the length on top of the stack above it, but no more
+// than a bound: to ask for more than there can be fails, and costs no more.
+func (f *rewriter) most(wide bool, bound int64) {
 	f.ranges = true
-	b := wasm.AppendOp(f.out, wasm.OpLocalTee, f.length)
-	b = wasm.AppendOp(b, wasm.OpGlobalGet, uint64(f.fuel))
-	b = wasm.AppendOp(b, wasm.OpLocalGet, f.length)
-	return append(b, byte(wasm.OpI64ExtendI32U))
-}
-
-// take subtracts what is on top of the stack.
-func (f *rewriter) take(b []byte) {
-	b = append(b, byte(wasm.OpI64Sub))
-	b = wasm.AppendOp(b, wasm.OpLocalTee, f.left)
-	f.out = wasm.AppendOp(b, wasm.OpGlobalSet, uint64(f.fuel))
+	local := f.length
+	if wide {
+		local = f.wide
+	}
+	length := func() {
+		f.out = wasm.AppendOp(f.out, wasm.OpLocalGet, local)
+		if !wide {
+			f.out = append(f.out, byte(wasm.OpI64ExtendI32U))
+		}
+	}
+	f.out = wasm.AppendOp(f.out, wasm.OpLocalTee, local)
+	f.out = wasm.AppendOp(f.out, wasm.OpGlobalGet, uint64(f.fuel))
+	length()
+	f.out = wasm.AppendI64Const(f.out, bound)
+	length()
+	f.out = wasm.AppendI64Const(f.out, bound)
+	f.out = append(f.out, byte(wasm.OpI64LtU), byte(wasm.OpSelect))
 }

@@ -32,6 +32,10 @@ func Meter(data []byte) ([]byte, error) {
 		module: m, refill: uint32(imported), fuel: uint32(len(m.AllGlobals())),
 		more: uint32(imported + 1 + len(m.Functions)),
 	}
+	p.tables = m.AllTables()
+	for _, l := range m.AllMemories() {
+		p.memory = l
+	}
 	for i := range m.Code {
 		if err := p.function(i); err != nil {
 			return nil, err
@@ -48,6 +52,8 @@ type pass struct {
 	refill uint32 // index of the imported function; what had it and those behind it move up
 	fuel   uint32 // index of the global
 	more   uint32 // index of the function that pays debts, behind all others
+	memory wasm.Limits
+	tables []wasm.Table
 	// regions are those of the function that is being rewritten.
 	regions []region
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -46,7 +47,8 @@ type Options struct {
 
 // Host runs guests. Its methods may be called from many goroutines.
 type Host struct {
-	runtime wazero.Runtime
+	runtime  wazero.Runtime
+	reserved atomic.Int64
 
 	mu      sync.Mutex
 	closed  bool
@@ -76,6 +78,10 @@ func NewHost(ctx context.Context, o Options) (*Host, error) {
 // features are what a guest's module may use.
 const features = api.CoreFeaturesV2 | experimental.CoreFeaturesTailCall | experimental.CoreFeaturesExtendedConst
 
+// Reserved returns the address space that the memories of instances have now, in
+// bytes. Of it the pages that guests have touched take memory.
+func (h *Host) Reserved() int64 { return h.reserved.Load() }
+
 // Close ends the host. Guests have to have ended before.
 func (h *Host) Close(ctx context.Context) error {
 	h.mu.Lock()
@@ -88,25 +94,58 @@ func (h *Host) Close(ctx context.Context) error {
 // wrap ErrModule.
 func (h *Host) Load(ctx context.Context, data []byte) (*Module, error) {
 	hash := sha256.Sum256(data)
+	m, made, err := h.hold(hash)
+	if err != nil {
+		return nil, err
+	}
+	if made {
+		h.make(ctx, m, data)
+	} else {
+		select {
+		case <-m.ready:
+		case <-ctx.Done():
+			m.Release()
+			return nil, fmt.Errorf("native: load: %w", ctx.Err())
+		}
+	}
+	if m.err != nil {
+		return nil, fmt.Errorf("native: load: %w", m.err)
+	}
+	return m, nil
+}
+
+// hold returns the module of a hash, held once more, or a new one that the caller has
+// to make.
+func (h *Host) hold(hash [sha256.Size]byte) (m *Module, made bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return nil, fmt.Errorf("native: load: %w", ErrClosed)
+		return nil, false, fmt.Errorf("native: load: %w", ErrClosed)
 	}
-	if e, ok := h.modules[hash]; ok {
+	e, ok := h.modules[hash]
+	if ok {
 		h.order.MoveToFront(e)
-		m := e.Value.(*Module)
-		m.holders++
-		return m, nil
+	} else {
+		e = h.order.PushFront(&Module{host: h, hash: hash, ready: make(chan struct{})})
+		h.modules[hash] = e
 	}
-	m, err := h.compile(ctx, data)
-	if err != nil {
-		return nil, fmt.Errorf("native: load: %w", err)
+	m = e.Value.(*Module)
+	m.holders++
+	return m, !ok, nil
+}
+
+// make compiles a module, while others may load theirs. One that is none is forgotten.
+func (h *Host) make(ctx context.Context, m *Module, data []byte) {
+	m.compiled, m.report, m.err = h.compile(ctx, data)
+	close(m.ready)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if m.err != nil {
+		h.order.Remove(h.modules[m.hash])
+		delete(h.modules, m.hash)
+		return
 	}
-	m.hash, m.holders = hash, 1
-	h.modules[hash] = h.order.PushFront(m)
 	h.trim(ctx)
-	return m, nil
 }
 
 // trim drops the modules used least recently, while there are too many, that no
@@ -123,31 +162,31 @@ func (h *Host) trim(ctx context.Context) {
 	}
 }
 
-// compile makes a Module of its bytes.
-func (h *Host) compile(ctx context.Context, data []byte) (*Module, error) {
+// compile makes code of a module's bytes.
+func (h *Host) compile(ctx context.Context, data []byte) (wazero.CompiledModule, Report, error) {
 	report, err := Inspect(data)
 	if err != nil {
-		return nil, err
+		return nil, Report{}, err
 	}
 	if len(report.Problems) > 0 {
-		return nil, fmt.Errorf("%w: %s", ErrModule, report.Problems[0])
+		return nil, Report{}, fmt.Errorf("%w: %s", ErrModule, report.Problems[0])
 	}
 	lowered, err := memory64.Lower(data)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrModule, err)
+		return nil, Report{}, fmt.Errorf("%w: %w", ErrModule, err)
 	}
 	if lowered.Instantiation != nil {
-		return nil, fmt.Errorf("%w: %w", ErrModule, lowered.Instantiation)
+		return nil, Report{}, fmt.Errorf("%w: %w", ErrModule, lowered.Instantiation)
 	}
 	metered, err := meter.Meter(lowered.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrModule, err)
+		return nil, Report{}, fmt.Errorf("%w: %w", ErrModule, err)
 	}
 	compiled, err := h.runtime.CompileModule(ctx, metered)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrModule, err)
+		return nil, Report{}, fmt.Errorf("%w: %w", ErrModule, err)
 	}
-	return &Module{host: h, compiled: compiled, report: report}, nil
+	return compiled, report, nil
 }
 
 // register makes the host functions.

@@ -100,7 +100,10 @@ func (r *Report) exports(m *wasm.Module, problem func(string, ...any)) {
 		r.Exports = append(r.Exports, e.Name)
 		switch e.Kind {
 		case wasm.KindFunction:
-			types[e.Name] = m.FunctionType(e.Index)
+			switch e.Name {
+			case abi.ExportRun, abi.ExportABI, abi.ExportStart, abi.ExportInitialize:
+				types[e.Name] = m.FunctionType(e.Index)
+			}
 		case wasm.KindMemory:
 			memory = memory || e.Name == abi.ExportMemory
 		}

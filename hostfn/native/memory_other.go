@@ -2,15 +2,18 @@
 
 package native
 
-import "github.com/tetratelabs/wazero/experimental"
+import (
+	"sync/atomic"
+
+	"github.com/tetratelabs/wazero/experimental"
+)
 
 // allocator gives an instance its memory, which grows by being copied.
 type allocator struct {
-	limit   uint64
-	refused bool // more was asked for than there may be
+	limit    uint64
+	refused  bool          // more was asked for than there may be
+	reserved *atomic.Int64 // the host's
 }
-
-func newAllocator(limit uint64) *allocator { return &allocator{limit: limit} }
 
 // Allocate implements experimental.MemoryAllocator.
 func (a *allocator) Allocate(_, most uint64) experimental.LinearMemory {
@@ -31,11 +34,15 @@ func (g *grown) Reallocate(size uint64) []byte {
 		return nil
 	}
 	if size > uint64(cap(g.all)) {
-		g.all = append(make([]byte, 0, size), g.all...)
+		g.allocator.reserved.Add(int64(size) - int64(cap(g.all)))
+		g.all = append(make([]byte, 0, size), g.all...) // of that capacity
 	}
 	g.all = g.all[:size]
 	return g.all
 }
 
 // Free implements experimental.LinearMemory.
-func (g *grown) Free() { g.all = nil }
+func (g *grown) Free() {
+	g.allocator.reserved.Add(-int64(cap(g.all)))
+	g.all = nil
+}

@@ -12,14 +12,10 @@ import (
 // allocator gives an instance its memory: the address space of all that it may
 // have, of which the pages that are touched take memory. It never moves.
 type allocator struct {
-	limit   uint64
-	refused bool // more was asked for than there may be
+	limit    uint64
+	refused  bool          // more was asked for than there may be
+	reserved *atomic.Int64 // the host's
 }
-
-func newAllocator(limit uint64) *allocator { return &allocator{limit: limit} }
-
-// reserved is the address space that instances have.
-var reserved atomic.Int64
 
 // Allocate implements experimental.MemoryAllocator.
 func (a *allocator) Allocate(_, most uint64) experimental.LinearMemory {
@@ -31,7 +27,7 @@ func (a *allocator) Allocate(_, most uint64) experimental.LinearMemory {
 			a.refused = true
 		} else {
 			m.all = b
-			reserved.Add(int64(n))
+			a.reserved.Add(int64(n))
 		}
 	}
 	return m
@@ -55,7 +51,7 @@ func (m *mapped) Reallocate(size uint64) []byte {
 // Free implements experimental.LinearMemory.
 func (m *mapped) Free() {
 	if m.all != nil {
-		reserved.Add(-int64(len(m.all)))
+		m.allocator.reserved.Add(-int64(len(m.all)))
 		_ = unix.Munmap(m.all) // it was mapped, and whole
 		m.all = nil
 	}

@@ -21,6 +21,8 @@ type Module struct {
 	host     *Host
 	compiled wazero.CompiledModule
 	report   Report
+	err      error         // why there is none
+	ready    chan struct{} // closed when compiled or err is there
 	hash     [sha256.Size]byte
 	holders  int // guarded by host.mu
 }
@@ -104,7 +106,7 @@ func (m *Module) Run(g *hostfn.Guest) error {
 		return g.Finish(0, &hostfn.LimitError{Name: "memory", Limit: fmt.Sprintf("%d bytes (it begins with %d)", g.Limits().Memory, need)})
 	}
 	i := &instance{guest: g}
-	memory := newAllocator(g.Limits().Memory)
+	memory := &allocator{limit: g.Limits().Memory, reserved: &m.host.reserved}
 	ctx := &guestContext{experimental.WithMemoryAllocator(g.Context(), memory), i}
 	code, err := m.run(ctx, i)
 	var abort *hostfn.Abort

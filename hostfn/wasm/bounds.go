@@ -42,7 +42,7 @@ func (b *bounds) check(c *Code) (what string, index uint64, ok bool) {
 func (d *decoder) constant() []byte {
 	at := d.at
 	code := d.expression()
-	bounds := &bounds{functions: d.functions, globals: d.m.Imported(KindGlobal) + len(d.m.Globals)}
+	bounds := &bounds{functions: d.functions, globals: d.globals}
 	for c := NewCode(&Body{Code: code}); c.Next(); {
 		if what, index, ok := bounds.check(c); !ok {
 			d.fail(at+c.Start, "unknown %s %d", what, index)

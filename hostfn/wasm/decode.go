@@ -38,8 +38,10 @@ var order = [...]int{
 type decoder struct {
 	reader
 	m         *Module
-	functions int // with imported ones
 	dataCount uint32
+	locals    uint64 // of all functions so far
+	// How many there are so far, with imported ones:
+	functions, tables, memories, globals int
 }
 
 // Decode reads a module. What it returns shares the memory of data. Its errors
@@ -118,15 +120,18 @@ func (d *decoder) known(id byte) {
 		for range d.count(MaxEntries, "tables") {
 			d.m.Tables = append(d.m.Tables, d.table())
 		}
+		d.tables += len(d.m.Tables)
 	case sectionMemory:
 		for range d.count(MaxEntries, "memories") {
 			d.m.Memories = append(d.m.Memories, d.memory())
 		}
+		d.memories += len(d.m.Memories)
 	case sectionGlobal:
 		for range d.count(MaxEntries, "globals") {
 			g := Global{GlobalType: d.globalType()}
 			g.Init = d.constant()
 			d.m.Globals = append(d.m.Globals, g)
+			d.globals++
 		}
 	case sectionExport:
 		d.exports()
@@ -157,8 +162,8 @@ func (d *decoder) counts() {
 	if d.m.DataCount && int(d.dataCount) != len(d.m.Data) {
 		d.fail(d.end, "data count and data section have inconsistent lengths: %d and %d", d.dataCount, len(d.m.Data))
 	}
-	if n := len(d.m.AllMemories()); n > 1 {
-		d.fail(d.end, "%d memories: several memories are not supported", n)
+	if d.memories > 1 {
+		d.fail(d.end, "%d memories: several memories are not supported", d.memories)
 	}
 }
 
@@ -204,10 +209,13 @@ func (d *decoder) imports() {
 			d.functions++
 		case KindTable:
 			i.Table = d.table()
+			d.tables++
 		case KindMemory:
 			i.Memory = d.memory()
+			d.memories++
 		case KindGlobal:
 			i.Global = d.globalType()
+			d.globals++
 		default:
 			d.fail(at, "malformed import kind %d", byte(i.Kind))
 		}
@@ -217,7 +225,7 @@ func (d *decoder) imports() {
 
 func (d *decoder) exports() {
 	names := map[string]bool{}
-	counts := [...]int{d.functions, len(d.m.AllTables()), len(d.m.AllMemories()), len(d.m.AllGlobals())}
+	counts := [...]int{d.functions, d.tables, d.memories, d.globals}
 	for range d.count(MaxEntries, "exports") {
 		at := d.at
 		e := Export{Name: d.name()}
@@ -251,8 +259,8 @@ func (d *decoder) element() {
 		if flags&2 != 0 {
 			e.Table = d.u32()
 		}
-		if n := len(d.m.AllTables()); d.err == nil && uint64(e.Table) >= uint64(n) {
-			d.fail(at, "unknown table %d of %d", e.Table, n)
+		if d.err == nil && uint64(e.Table) >= uint64(d.tables) {
+			d.fail(at, "unknown table %d of %d", e.Table, d.tables)
 		}
 		e.Offset = d.constant()
 	case flags&2 == 0:
@@ -317,6 +325,9 @@ func (d *decoder) body(t FuncType) Body {
 		}
 		b.Locals = append(b.Locals, l)
 	}
+	if d.locals += total; d.locals > MaxAllLocals {
+		d.fail(at, "too many locals: %d in all functions so far, at most %d", d.locals, MaxAllLocals)
+	}
 	if d.err == nil {
 		b.At = d.at
 		b.Code = d.data[d.at:end]
@@ -332,7 +343,7 @@ func (d *decoder) body(t FuncType) Body {
 // may add functions, globals and locals, and none of them may be named before.
 func (d *decoder) walk(b *Body, locals uint64) {
 	bounds := &bounds{
-		types: len(d.m.Types), functions: d.functions, tables: len(d.m.AllTables()), globals: len(d.m.AllGlobals()),
+		types: len(d.m.Types), functions: d.functions, tables: d.tables, globals: d.globals,
 		locals: int(locals), elements: len(d.m.Elements), data: int(d.dataCount),
 	}
 	c := NewCode(b)
@@ -374,7 +385,7 @@ func (d *decoder) segment() {
 		d.fail(at, "malformed data segment kind %d", flags)
 	}
 	if s.Mode == Active {
-		if len(d.m.AllMemories()) == 0 {
+		if d.memories == 0 {
 			d.fail(at, "unknown memory 0")
 		}
 		s.Offset = d.constant()

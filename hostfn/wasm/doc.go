@@ -20,6 +20,7 @@ const (
 	MaxEntries   = 100_000 // of any other section
 	MaxValues    = 1000    // parameters or results of a type
 	MaxLocals    = 50_000  // of a function, with its parameters
+	MaxAllLocals = 8 << 20 // of all functions together
 	MaxBody      = 4 << 20 // bytes of a function
 	MaxNesting   = 1000    // blocks in one another
 )

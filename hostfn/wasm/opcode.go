@@ -39,6 +39,8 @@ const (
 	OpI32Load    Op = 0x28
 	OpI64Load    Op = 0x29
 	OpI32Load8U  Op = 0x2d
+	OpI64Load8U  Op = 0x31
+	OpI64Load16U Op = 0x33
 	OpI64Load32U Op = 0x35
 	OpI32Store   Op = 0x36
 	OpI64Store32 Op = 0x3e

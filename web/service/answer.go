@@ -64,12 +64,33 @@ func (a *Answer) prepare() error {
 	if err := c.Chat.check(); err != nil {
 		return err
 	}
+	if err := a.bound(); err != nil {
+		return err
+	}
 	// Before the model is loaded: whoever is over the limit costs nothing.
 	if a.charge, err = a.tenant.admit(estimate(c)); err != nil {
 		return err
 	}
 	a.lease, err = s.models.acquire(a.ctx, spec, adapter)
 	return err
+}
+
+// bound holds the length of the texts to the server's limit.
+func (a *Answer) bound() error {
+	live, n := a.service.live.Load(), &a.call.Request.MaxTokens
+	if *n == 0 {
+		*n = live.DefaultTokens
+	}
+	if live.MaxTokens == 0 {
+		return nil
+	}
+	if *n > live.MaxTokens {
+		return Invalid("max_tokens", "max_tokens: %d, at most %d", *n, live.MaxTokens)
+	}
+	if *n == 0 {
+		*n = live.MaxTokens
+	}
+	return nil
 }
 
 // Rates says what is left of the tenant's limits.

@@ -24,6 +24,8 @@ type ModelSpec struct {
 	// Open opens its file, which is closed when the model is unloaded.
 	Open func() (*gguf.File, error)
 	Load engine.LoadOptions
+	// Plan, unless nil, completes Load by what is in the file.
+	Plan func(*gguf.File, *engine.LoadOptions) error
 	// Draft is the name of the spec that drafts for it; "": none does.
 	Draft string
 	// Adapters are those that are there from the beginning, and DefaultAdapter the name
@@ -319,6 +321,11 @@ func (all *models) put(spec ModelSpec, draft *model) (*loaded, error) {
 	file, err := spec.Open()
 	if err != nil {
 		return nil, fmt.Errorf("service: model %s: %w", spec.Name, err)
+	}
+	if spec.Plan != nil {
+		if err := spec.Plan(file, &spec.Load); err != nil {
+			return nil, errors.Join(fmt.Errorf("service: model %s: %w", spec.Name, err), file.Close())
+		}
 	}
 	m, err := all.service.options.Engine.Load(all.service.ctx, file, spec.Load)
 	if err != nil {

@@ -19,6 +19,8 @@ type Options struct {
 	Engine *engine.Engine
 	// Tenants has the keys; nil: there are none, and all requests are of one tenant.
 	Tenants *tenant.Store
+	// Open lets everyone in as one tenant as long as Tenants has no key.
+	Open bool
 	// Usage takes what is used; nil: it is not kept.
 	Usage *tenant.Recorder
 	// AdapterRoot is the folder that adapters are loaded from while the server runs;
@@ -45,6 +47,9 @@ type Live struct {
 	Guests map[string][]byte
 	// RequestTimeout bounds an answer, waiting included. 0: ten minutes.
 	RequestTimeout time.Duration
+	// MaxTokens bounds what a request may have written, a text each, and DefaultTokens
+	// is that of requests that do not say. 0: what the context has room for.
+	MaxTokens, DefaultTokens int
 }
 
 // Observer looks at calls, for metrics. It must not wait.
@@ -203,6 +208,20 @@ func (s *Service) Drain(ctx context.Context) error {
 	s.mu.Unlock()
 	<-idle
 	return fmt.Errorf("service: drain: %d answers were cut short: %w", n, ctx.Err())
+}
+
+// Preload loads a model before it is asked for.
+func (s *Service) Preload(ctx context.Context, name string) error {
+	m := s.models.find(name)
+	if m == nil {
+		return fmt.Errorf("service: preload: there is no model %q", name)
+	}
+	l, err := s.models.acquire(ctx, m, "")
+	if err != nil {
+		return err
+	}
+	l.release()
+	return nil
 }
 
 // Models returns the models and adapters that a tenant may use.

@@ -300,6 +300,19 @@ func TestTickets(t *testing.T) {
 	wantError(t, err, Unauthorized, "ticket")
 }
 
+// TestLength holds texts to the server's limit.
+func TestLength(t *testing.T) {
+	s := newService(t, func(o *Options) { o.MaxTokens, o.DefaultTokens = 5, 3 })
+	for asked, want := range map[int]int{0: 3, 2: 2, 5: 5} {
+		out, err := ask(t.Context(), s, Call{Request: guest.Request{Prompt: "The", IgnoreEOS: true, MaxTokens: asked}})
+		if err != nil || out.result.Usage.Completion != want || out.finish != "length" {
+			t.Errorf("%d: %+v, %v", asked, out.result.Usage, err)
+		}
+	}
+	_, err := ask(t.Context(), s, Call{Request: guest.Request{Prompt: "The", MaxTokens: 6}})
+	wantError(t, err, InvalidRequest, "at most 5")
+}
+
 // TestDrain lets what runs end, and cuts short what takes too long.
 func TestDrain(t *testing.T) {
 	s := newService(t, nil)

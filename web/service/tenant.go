@@ -65,7 +65,10 @@ type tenants struct {
 }
 
 // Keyless reports whether there are no keys: all requests are of one tenant.
-func (s *Service) Keyless() bool { return s.options.Tenants == nil }
+func (s *Service) Keyless() bool {
+	o := &s.options
+	return o.Tenants == nil || o.Open && !o.Tenants.Keyed()
+}
 
 // Authenticate returns the tenant of a key; without keys that of the server, whatever
 // the key is. Errors: Unauthorized, and InternalError where keys cannot be looked up.

@@ -19,7 +19,7 @@ func newID(prefix string) string { return prefix + strings.ToLower(rand.Text()[:
 func (s *Store) Create(ctx context.Context, name string, settings Settings) (*Tenant, error) {
 	what := "create tenant " + name
 	if err := errors.Join(validateName("tenant", name), settings.validate()); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("tenant: create tenant: %w", err)
 	}
 	text, err := json.Marshal(settings)
 	if err != nil {

@@ -243,7 +243,10 @@ func TestAuthenticateWhileChanging(t *testing.T) {
 	settings := NewSettings()
 	settings.Limits.Queue = 1
 	_, key := withKey(t, editor, "acme", settings)
-	eventually(t, "the tenant is seen", func() bool { return s.Tenants() == 1 })
+	eventually(t, "the key is seen", func() bool {
+		_, err := s.Authenticate(t.Context(), key)
+		return err == nil
+	})
 	var wg sync.WaitGroup
 	done := make(chan struct{})
 	for range 4 {

@@ -13,7 +13,7 @@ import (
 // Errors: ErrNotFound, ErrExists for a name that a live key has, ErrInvalid.
 func (s *Store) CreateKey(ctx context.Context, tenant, name string, expires time.Time) (key string, k Key, err error) {
 	if err := validateName("key", name); err != nil {
-		return "", Key{}, err
+		return "", Key{}, fmt.Errorf("tenant: create key: %w", err)
 	}
 	now := time.Now().Truncate(time.Second).UTC()
 	if !expires.IsZero() && !expires.After(now) {

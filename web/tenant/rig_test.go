@@ -33,6 +33,10 @@ func child(ctx context.Context, path string, args []string) error {
 	switch args[0] {
 	case "revoke":
 		_, err = s.RevokeKey(ctx, args[1], "main")
+	case "die":
+		r := s.NewRecorder(5*time.Millisecond, nil)
+		r.Add(localID, "atlas", "", Counts{Requests: 1})
+		select {} // until it is killed
 	case "create":
 		for _, name := range args[1:] {
 			if _, err = s.Create(ctx, name, NewSettings()); err != nil {

@@ -47,10 +47,11 @@ type Store struct {
 
 	view    atomic.Pointer[view]
 	checked atomic.Int64 // when the view was last known to be that of the database, Unix nanoseconds
+	changes atomic.Int64 // that this process has made
+	taken   atomic.Int64 // of those, the ones that the view has, or could not be made to have
 
 	mu       sync.Mutex // of making views
 	defaults Limits
-	failing  bool
 
 	stop context.CancelFunc
 	done chan struct{} // closed when the poll has ended
@@ -68,7 +69,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 }
 
 func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
-	if err := o.Defaults.Validate(); err != nil {
+	if err := o.Defaults.validate(); err != nil {
 		return nil, err
 	}
 	if path == "" || strings.ContainsRune(path, 0) {
@@ -208,15 +209,12 @@ func ignoreDone(err error) error {
 	return err
 }
 
-// change does f in a transaction that changes what the server answers from, which it
-// does at once in this process.
+// change does f in a transaction that changes what the server answers from. In this
+// process it does so from the next request on.
 func (s *Store) change(ctx context.Context, what string, f func(*sql.Tx) error) error {
 	if err := s.write(ctx, f); err != nil {
 		return fmt.Errorf("tenant: %s: %w", what, err)
 	}
-	// It is done, and must not be said to have failed: the poll looks again.
-	if err := s.refresh(context.WithoutCancel(ctx), false); err != nil {
-		s.log.Error("a change of the tenants will be seen late", "change", what, "error", err)
-	}
+	s.changes.Add(1)
 	return nil
 }

@@ -118,7 +118,7 @@ const (
 // validate names a setting that is out of bounds.
 func (s *Settings) validate() error {
 	invalid := func(what string, args ...any) error {
-		return fmt.Errorf("tenant: settings: "+what+": %w", append(args, ErrInvalid)...)
+		return fmt.Errorf("settings: "+what+": %w", append(args, ErrInvalid)...)
 	}
 	// Written so that NaN is refused.
 	if s.Weight != 0 && !(s.Weight >= 1/MaxWeight && s.Weight <= MaxWeight) {
@@ -141,7 +141,7 @@ func (s *Settings) validate() error {
 	if len(s.Guest) > MaxPattern {
 		return invalid("guest: %d bytes: at most %d", len(s.Guest), MaxPattern)
 	}
-	return s.Limits.Validate()
+	return s.Limits.validate()
 }
 
 // validateName holds a name of a tenant or a key to letters, digits and . _ - @, so
@@ -152,9 +152,9 @@ func validateName(what, name string) error {
 	})
 	switch {
 	case name == "" || len(name) > MaxName || bad >= 0 || strings.Trim(name, ".") == "":
-		return fmt.Errorf("tenant: name of a %s: %.80q: 1 to %d letters, digits and . _ - @: %w", what, name, MaxName, ErrInvalid)
+		return fmt.Errorf("name of a %s: %.80q: 1 to %d letters, digits and . _ - @: %w", what, name, MaxName, ErrInvalid)
 	case strings.HasPrefix(name, tenantPrefix), strings.HasPrefix(name, keyPrefix), strings.HasPrefix(name, KeyPrefix), name == localID:
-		return fmt.Errorf("tenant: name of a %s: %s: names with %s, %s or %s, and %s, are Realm's: %w", what, name, tenantPrefix, keyPrefix, KeyPrefix, localID, ErrInvalid)
+		return fmt.Errorf("name of a %s: %s: names with %s, %s or %s, and %s, are Realm's: %w", what, name, tenantPrefix, keyPrefix, KeyPrefix, localID, ErrInvalid)
 	}
 	return nil
 }
@@ -239,6 +239,13 @@ const (
 
 // Validate names a limit that is out of bounds. Errors: ErrInvalid.
 func (l Limits) Validate() error {
+	if err := l.validate(); err != nil {
+		return fmt.Errorf("tenant: %w", err)
+	}
+	return nil
+}
+
+func (l Limits) validate() error {
 	g := l.Guest
 	for _, f := range []struct {
 		name        string
@@ -262,7 +269,7 @@ func (l Limits) Validate() error {
 		{"guest buffer bytes", g.BufferBytes, math.MaxInt64},
 	} {
 		if f.value < Unlimited || f.value > f.most {
-			return fmt.Errorf("tenant: limits: %s: %d: from 0, the default, to %d, or %d for no limit: %w", f.name, f.value, f.most, Unlimited, ErrInvalid)
+			return fmt.Errorf("limits: %s: %d: from 0, the default, to %d, or %d for no limit: %w", f.name, f.value, f.most, Unlimited, ErrInvalid)
 		}
 	}
 	return nil

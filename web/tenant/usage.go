@@ -23,7 +23,8 @@ type Counts struct {
 	CompletionTokens int64 `json:"completion_tokens"` // written
 }
 
-func (c *Counts) add(o Counts) {
+// Add adds other counts.
+func (c *Counts) Add(o Counts) {
 	c.Requests += o.Requests
 	c.Errors += o.Errors
 	c.PromptTokens += o.PromptTokens
@@ -79,7 +80,7 @@ func (r *Recorder) add(k usageKey, c Counts) {
 		p = &Counts{}
 		r.pending[k] = p
 	}
-	p.add(c)
+	p.Add(c)
 }
 
 func (r *Recorder) run(ctx context.Context, interval time.Duration) {
@@ -108,7 +109,7 @@ func (r *Recorder) Flush(ctx context.Context) error {
 	r.pending = map[usageKey]*Counts{}
 	r.mu.Unlock()
 	uses := map[string]int64{}
-	for id, c := range r.store.view.Load().byKey {
+	for id, c := range r.store.current().byKey {
 		if at := c.used.Load(); at > r.written[id] {
 			uses[id] = at
 		}
@@ -190,9 +191,9 @@ func (s *Store) Usage(ctx context.Context, tenant string, days int) ([]Usage, er
 	if days < 1 {
 		return nil, fmt.Errorf("tenant: usage: %d days: at least 1: %w", days, ErrInvalid)
 	}
-	if tenant != "" {
+	if tenant != "" && tenant != localID {
 		var known bool
-		if err := s.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM tenants WHERE ?1 IN (id, name) OR ?1 = ?2)", tenant, localID).Scan(&known); err != nil {
+		if err := s.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM tenants WHERE ? IN (id, name))", tenant).Scan(&known); err != nil {
 			return nil, fmt.Errorf("tenant: usage: %w", err)
 		}
 		if !known {

@@ -16,7 +16,7 @@ func used(t *testing.T, s *Store, tenant string, days int) Counts {
 	}
 	var sum Counts
 	for _, u := range list {
-		sum.add(u.Counts)
+		sum.Add(u.Counts)
 	}
 	return sum
 }
@@ -126,6 +126,28 @@ func TestUsageIsKept(t *testing.T) {
 	}
 	if got := used(t, s, localID, 1); got.Requests != 3 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestUsageAfterDeath kills a process that has written what it counted.
+func TestUsageAfterDeath(t *testing.T) {
+	path := newPath(t)
+	s := openTest(t, path, Options{})
+	c := process(t, path, "die")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	written := func() bool { return used(t, s, "", 1).Requests == 1 }
+	eventually(t, "it is written", written)
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err == nil {
+		t.Error("it ended by itself")
+	}
+	again := openTest(t, path, Options{})
+	if !written() || used(t, again, "", 1).Requests != 1 {
+		t.Errorf("after its death: %+v", used(t, again, "", 1))
 	}
 }
 

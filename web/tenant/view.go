@@ -57,7 +57,7 @@ func (s *Store) AuthenticateHash(ctx context.Context, hash KeyHash) (*Tenant, er
 			return nil, err
 		}
 	}
-	c := s.view.Load().keys[hash]
+	c := s.current().keys[hash]
 	// The map compares hashes, whose bytes say nothing about a key that is close; and
 	// it is this comparison, in constant time, that lets a key pass.
 	if c == nil || subtle.ConstantTimeCompare(c.hash[:], hash[:]) != 1 {
@@ -71,6 +71,28 @@ func (s *Store) AuthenticateHash(ctx context.Context, hash KeyHash) (*Tenant, er
 		c.used.Store(at)
 	}
 	return c.tenant, nil
+}
+
+// current returns the view, with all changes that this process has made: many that come
+// one after the other are taken over once.
+func (s *Store) current() *view {
+	if s.taken.Load() != s.changes.Load() {
+		s.take()
+	}
+	return s.view.Load()
+}
+
+func (s *Store) take() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken.Load() == s.changes.Load() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), busyTimeout)
+	defer cancel()
+	if err := s.refreshLocked(ctx, false); err != nil {
+		s.log.Error("a change of the tenants will be seen late", "error", err)
+	}
 }
 
 // catchUp looks whether a view that was not checked for long is good still, as after
@@ -87,14 +109,14 @@ func (s *Store) catchUp(ctx context.Context) error {
 }
 
 // Tenant returns a tenant by its ID as Authenticate does, nil if there is none.
-func (s *Store) Tenant(id string) *Tenant { return s.view.Load().tenants[id] }
+func (s *Store) Tenant(id string) *Tenant { return s.current().tenants[id] }
 
 // Tenants returns how many tenants there are.
-func (s *Store) Tenants() int { return len(s.view.Load().tenants) }
+func (s *Store) Tenants() int { return len(s.current().tenants) }
 
 // Keyed reports whether there ever was a key. A server that asks for keys because
 // there are some goes on to ask when the last one is revoked.
-func (s *Store) Keyed() bool { return s.view.Load().keyed }
+func (s *Store) Keyed() bool { return s.current().keyed }
 
 // SetDefaults changes the limits of tenants that have none of their own. Errors:
 // ErrInvalid, and those of reading the database.
@@ -116,6 +138,7 @@ func (s *Store) SetDefaults(ctx context.Context, l Limits) error {
 // poll looks for changes of other processes until ctx ends.
 func (s *Store) poll(ctx context.Context, interval time.Duration) {
 	defer close(s.done)
+	failing := false
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
@@ -128,11 +151,11 @@ func (s *Store) poll(ctx context.Context, interval time.Duration) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case err != nil && !s.failing:
-			s.failing = true
+		case err != nil && !failing:
+			failing = true
 			s.log.Error("the database of tenants cannot be read; keys are good for a while", "path", s.path, "for", StaleLimit, "error", err)
-		case err == nil && s.failing:
-			s.failing = false
+		case err == nil && failing:
+			failing = false
 			s.log.Info("the database of tenants can be read again", "path", s.path)
 		}
 	}
@@ -147,6 +170,8 @@ func (s *Store) refresh(ctx context.Context, anyway bool) error {
 
 func (s *Store) refreshLocked(ctx context.Context, anyway bool) error {
 	at := time.Now()
+	// Whether it succeeds or not: one request waits for it, and then it is the poll's.
+	defer s.taken.Store(s.changes.Load())
 	old := s.view.Load()
 	var revision int64
 	if err := s.db.QueryRowContext(ctx, "SELECT n FROM revision").Scan(&revision); err != nil {
