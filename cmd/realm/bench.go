@@ -64,7 +64,7 @@ func newBench() *cobra.Command {
 	f.opening.add(flags)
 	flags.BoolVar(&f.tune, "tune", false, "find the fastest kernels for an adapter and remember them")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object")
-	c.AddCommand(newBenchBatch())
+	c.AddCommand(newBenchBatch(), newBenchServe())
 	return c
 }
 

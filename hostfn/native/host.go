@@ -114,6 +114,29 @@ func (h *Host) Load(ctx context.Context, data []byte) (*Module, error) {
 	return m, nil
 }
 
+// Find is Load for a module that is there from before, by the SHA-256 of its bytes; nil
+// where it is not, or not any more.
+func (h *Host) Find(hash [sha256.Size]byte) *Module {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	e, ok := h.modules[hash]
+	if !ok || h.closed {
+		return nil
+	}
+	m := e.Value.(*Module)
+	select {
+	case <-m.ready:
+	default:
+		return nil
+	}
+	if m.err != nil {
+		return nil
+	}
+	h.order.MoveToFront(e)
+	m.holders++
+	return m
+}
+
 // hold returns the module of a hash, held once more, or a new one that the caller has
 // to make.
 func (h *Host) hold(hash [sha256.Size]byte) (m *Module, made bool, err error) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/realm-webgpu/realm/web/config"
+	"github.com/realm-webgpu/realm/web/service"
 )
 
 // Run listens, tells the addresses to ready (admin is nil where there is no listener
@@ -90,3 +91,6 @@ func (s *Server) drain(servers []*listening) error {
 
 // lastWords is how long clients have to read the end of their answers.
 const lastWords = 5 * time.Second
+
+// Snapshot returns the state of the server now.
+func (s *Server) Snapshot() service.Snapshot { return s.service.Snapshot() }

@@ -11,6 +11,7 @@ import (
 	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/engine/lora"
 	"github.com/realm-webgpu/realm/hostfn"
+	"github.com/realm-webgpu/realm/web/tenant"
 )
 
 // AdapterSpec is a LoRA adapter of a model.
@@ -87,12 +88,39 @@ func (s *Service) LoadAdapter(ctx context.Context, c LoadAdapterCall) error {
 	case len(m.adapters) >= maxAdapters:
 		return Invalid("lora_name", "the model %q has %d adapters, at most %d", l.name, len(m.adapters), maxAdapters)
 	}
+	if store := s.options.Tenants; store != nil {
+		if err := store.AddAdapter(ctx, tenant.Adapter{Model: l.name, Name: c.Name, Path: path}); err != nil {
+			return errorOf(err)
+		}
+	}
 	m.adapters[c.Name] = AdapterSpec{c.Name, hostfn.AdapterSource{Path: path, Scale: 1}}
 	return nil
 }
 
+// keptAdapters returns the adapters that were loaded while a server ran, this one or
+// one before, by model. Those that are not in the folder any more are left out.
+func (s *Service) keptAdapters(ctx context.Context) (map[string][]AdapterSpec, error) {
+	if s.options.Tenants == nil || s.options.AdapterRoot == "" {
+		return nil, nil
+	}
+	all, err := s.options.Tenants.Adapters(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kept := map[string][]AdapterSpec{}
+	for _, a := range all {
+		path, err := s.adapterPath(a.Path)
+		if err != nil {
+			s.log.Warn("an adapter is not offered any more: it is not in the folder for adapters", "model", a.Model, "adapter", a.Name, "path", a.Path)
+			continue
+		}
+		kept[a.Model] = append(kept[a.Model], AdapterSpec{a.Name, hostfn.AdapterSource{Path: path, Scale: 1}})
+	}
+	return kept, nil
+}
+
 // UnloadAdapter offers an adapter no longer. Answers that use it go on.
-func (s *Service) UnloadAdapter(_ context.Context, model, name string) error {
+func (s *Service) UnloadAdapter(ctx context.Context, model, name string) error {
 	m := s.models.find(model)
 	if m == nil {
 		return &Error{Code: ModelNotFound, Param: "model", Message: fmt.Sprintf("there is no model %q", model)}
@@ -101,6 +129,11 @@ func (s *Service) UnloadAdapter(_ context.Context, model, name string) error {
 	defer s.models.mu.Unlock()
 	if !m.has(name) {
 		return &Error{Code: AdapterNotFound, Param: "lora_name", Message: fmt.Sprintf("the model %q has no adapter %q", m.spec.Name, name)}
+	}
+	if store := s.options.Tenants; store != nil {
+		if err := store.RemoveAdapter(ctx, m.spec.Name, name); err != nil && !errors.Is(err, tenant.ErrNotFound) {
+			return errorOf(err)
+		}
 	}
 	delete(m.adapters, name)
 	return nil

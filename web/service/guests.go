@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -66,20 +68,18 @@ func (s *Service) GuestNames(t *Tenant) ([]string, error) {
 // what is built in.
 func (g *guests) load(ctx context.Context, live *Live, t *Tenant, name string) (*native.Module, error) {
 	c := hostfn.Candidates{Embedded: live.Guest, TenantName: t.Name()}
-	if name == "" {
-		name = t.options.Guest
+	switch own := t.options; {
+	case name != "" && !own.AllowsGuest(name):
+		return nil, noGuest(name)
+	case name == "" && own.Guest != "":
+		name = own.Guest // the operator's choice
+	case name == "" && own.GuestHash != "" && g.store != nil:
+		return g.loadOwn(ctx, t)
 	}
-	switch {
-	case name != "":
+	if name != "" {
 		module, ok := live.Guests[name]
-		if !ok || !t.options.AllowsGuest(name) {
-			return nil, &Error{Code: GuestNotFound, Param: "guest", Message: fmt.Sprintf("there is no guest %q", name)}
-		}
-		c.Tenant = module
-	case t.options.GuestHash != "" && g.store != nil:
-		module, err := g.store.GuestModule(ctx, t.ID())
-		if err != nil {
-			return nil, err
+		if !ok {
+			return nil, noGuest(name)
 		}
 		c.Tenant = module
 	}
@@ -88,4 +88,23 @@ func (g *guests) load(ctx context.Context, live *Live, t *Tenant, name string) (
 		return nil, err
 	}
 	return g.host.Load(ctx, choice.Module)
+}
+
+func noGuest(name string) *Error {
+	return &Error{Code: GuestNotFound, Param: "guest", Message: fmt.Sprintf("there is no guest %q", name)}
+}
+
+// loadOwn makes a tenant's own guest ready. It is read once, as long as it is used.
+func (g *guests) loadOwn(ctx context.Context, t *Tenant) (*native.Module, error) {
+	var hash [sha256.Size]byte
+	if n, err := hex.Decode(hash[:], []byte(t.options.GuestHash)); err == nil && n == len(hash) {
+		if m := g.host.Find(hash); m != nil {
+			return m, nil
+		}
+	}
+	module, err := g.store.GuestModule(ctx, t.ID())
+	if err != nil {
+		return nil, err
+	}
+	return g.host.Load(ctx, module)
 }

@@ -116,8 +116,8 @@ func checkModels(specs []ModelSpec) error {
 	return nil
 }
 
-// set takes over a list of models that was checked.
-func (all *models) set(specs []ModelSpec) error {
+// set takes over a list of models that was checked, and further adapters of them.
+func (all *models) set(specs []ModelSpec, kept map[string][]AdapterSpec) error {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	old := all.byName
@@ -131,7 +131,7 @@ func (all *models) set(specs []ModelSpec) error {
 		}
 		m.spec, m.adapters = spec, map[string]AdapterSpec{}
 		m.info.ID, m.info.Root, m.info.Created, m.info.Draft = spec.Name, spec.Name, spec.Created, spec.Draft != ""
-		for _, a := range spec.Adapters {
+		for _, a := range append(kept[spec.Name], spec.Adapters...) {
 			m.adapters[a.Name] = a
 		}
 		all.byName[spec.Name] = m

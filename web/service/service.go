@@ -125,8 +125,12 @@ func (s *Service) Update(ctx context.Context, l Live) error {
 	if err := s.guests.check(ctx, l.Guest, l.Guests); err != nil {
 		return fmt.Errorf("service: %w", err)
 	}
+	kept, err := s.keptAdapters(ctx)
+	if err != nil {
+		return fmt.Errorf("service: %w", err)
+	}
 	s.live.Store(&l)
-	return s.models.set(l.Models)
+	return s.models.set(l.Models, kept)
 }
 
 // Close ends what runs and gives back what was loaded. The engine stays open.

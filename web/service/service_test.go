@@ -159,6 +159,39 @@ func TestTenants(t *testing.T) {
 	wantError(t, err, Unauthorized, "key")
 }
 
+// TestOwnGuest has a tenant's own guest answer, and others' not.
+func TestOwnGuest(t *testing.T) {
+	s := newService(t, func(o *Options) {
+		o.Tenants = newStore(t)
+		o.Guests = map[string][]byte{"same": guest.Module}
+	})
+	// An empty module is one, and no guest.
+	own := newTenant(t, s, "own", nil)
+	if err := s.options.Tenants.SetGuest(t.Context(), "own", []byte("\x00asm\x01\x00\x00\x00")); err != nil {
+		t.Fatal(err)
+	}
+	chat := question("What is the capital of France?")
+	_, err := ask(t.Context(), s, Call{Tenant: own, Chat: chat})
+	wantError(t, err, GuestTrapped, "not a guest")
+	if out, err := ask(t.Context(), s, Call{Tenant: own, Guest: "same", Chat: chat}); err != nil || out.text != paris {
+		t.Errorf("%q, %v", out.text, err)
+	}
+	if err := s.options.Tenants.SetGuest(t.Context(), "own", guest.Module); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if out, err := ask(t.Context(), s, Call{Tenant: own, Chat: chat}); err != nil || out.text != paris {
+			t.Errorf("%q, %v", out.text, err)
+		}
+	}
+	barred := newTenant(t, s, "barred", func(x *tenant.Settings) { x.Guests = nil })
+	_, err = ask(t.Context(), s, Call{Tenant: barred, Guest: "same", Chat: chat})
+	wantError(t, err, GuestNotFound, `"same"`)
+	if names, err := s.GuestNames(barred); err != nil || len(names) != 0 {
+		t.Errorf("%v, %v", names, err)
+	}
+}
+
 // TestAdapters answers with adapters by all the ways to name one.
 func TestAdapters(t *testing.T) {
 	root := t.TempDir()
@@ -219,6 +252,12 @@ func TestAdapters(t *testing.T) {
 	list, err := s.Models(x)
 	if err != nil || len(list) != 3 || list[1].ID != "atlas:pirate" || list[1].Parent != "atlas" {
 		t.Errorf("%+v, %v", list, err)
+	}
+	if err := s.Update(t.Context(), *s.live.Load()); err != nil { // as after a restart
+		t.Fatal(err)
+	}
+	if got := text(Call{Tenant: x, Model: "atlas:pirate"}); got == plain || got == terse {
+		t.Errorf("as a pirate, after an update: %q", got)
 	}
 	if err := s.UnloadAdapter(t.Context(), "atlas", "pirate"); err != nil {
 		t.Fatal(err)
