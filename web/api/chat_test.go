@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/realm-webgpu/realm/web/openai"
 )
@@ -274,32 +275,59 @@ func float32s(all []any) []float32 {
 
 // TestStreamFails has an error in the middle of a stream: an event, and the last.
 func TestStreamFails(t *testing.T) {
-	r := newRig(t, nil, nil)
-	q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.server.URL+"/v1/chat/completions", strings.NewReader(question(`"stream":true,"ignore_eos":true,"max_tokens":400`)))
-	if err != nil {
-		t.Fatal(err)
+	for path, body := range map[string]string{
+		"/v1/chat/completions": question(`"stream":true,"ignore_eos":true,"max_tokens":400`),
+		"/v1/responses":        `{"input":"x","stream":true,"ignore_eos":true,"max_output_tokens":400}`,
+	} {
+		r := newRig(t, nil, nil)
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.server.URL+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		in := bufio.NewReader(resp.Body)
+		if _, err := in.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+		now, cancel := context.WithCancel(t.Context())
+		cancel()
+		go func() { _ = r.service.Drain(now) }() // cuts short what runs
+		rest, err := io.ReadAll(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(bytes.TrimSpace(rest))
+		last := text[strings.LastIndex(text, "data: ")+len("data: "):]
+		if path == "/v1/chat/completions" {
+			heldTo(t, description(t), "ErrorResponse", last)
+		} else if !strings.Contains(last, `"type":"response.failed"`) || !strings.Contains(last, `"status":"failed"`) {
+			t.Errorf("a response fails with %s", last)
+		}
+		if !strings.Contains(last, `"code":"UNAVAILABLE"`) {
+			t.Errorf("%s: the last event is %s", path, last)
+		}
+		if resp, text := r.do(t, "/ready", ""); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+			t.Errorf("ready: %s %s", resp.Status, text)
+		}
+		if resp, _ := r.do(t, "/health", ""); resp.StatusCode != http.StatusOK {
+			t.Errorf("health: %s", resp.Status)
+		}
 	}
-	q.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(q)
-	if err != nil {
-		t.Fatal(err)
+}
+
+// TestKeepAlive has comments in a stream that has nothing to say.
+func TestKeepAlive(t *testing.T) {
+	r := newRig(t, nil, func(o *Options) { o.KeepAlive = 4 * time.Millisecond })
+	_, text := r.do(t, "/v1/chat/completions", question(`"stream":true`))
+	if !strings.Contains(text, ": keep-alive\n\n") {
+		t.Errorf("the stream is %s", text)
 	}
-	defer resp.Body.Close()
-	in := bufio.NewReader(resp.Body)
-	if _, err := in.ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
-	now, cancel := context.WithCancel(t.Context())
-	cancel()
-	go func() { _ = r.service.Drain(now) }() // cuts short what runs
-	rest, err := io.ReadAll(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(bytes.TrimSpace(rest))
-	last := text[strings.LastIndex(text, "data: ")+len("data: "):]
-	heldTo(t, description(t), "ErrorResponse", last)
-	if !strings.Contains(last, `"code":"UNAVAILABLE"`) {
-		t.Errorf("the last event is %s", last)
+	if all := events(t, text); all[len(all)-1].data != "[DONE]" {
+		t.Errorf("the stream is %s", text)
 	}
 }

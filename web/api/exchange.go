@@ -43,11 +43,7 @@ func (s *Server) serve(r route) http.Handler {
 			}
 		}()
 		err := x.enter(r.access)
-		if x.tenant != nil {
-			trace.Route(q.Context(), q.Method, r.path, x.id, x.tenant.ID())
-		} else {
-			trace.Route(q.Context(), q.Method, r.path, x.id, "")
-		}
+		trace.Route(q.Context(), q.Method, r.path, x.id, x.owner())
 		if err == nil {
 			err = r.handle(s, x)
 		}
@@ -76,6 +72,14 @@ func (x *exchange) enter(a access) error {
 	return nil
 }
 
+// owner is the id of the tenant, "" where none is known.
+func (x *exchange) owner() string {
+	if x.tenant == nil {
+		return ""
+	}
+	return x.tenant.ID()
+}
+
 // bearer returns the key of a request.
 func bearer(r *http.Request) (string, bool) {
 	scheme, key, ok := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -94,7 +98,7 @@ func (x *exchange) used(r service.Result) {
 	x.note(slog.String("model", r.Model), slog.String("adapter", r.Adapter), slog.Int("prompt_tokens", r.Usage.Prompt), slog.Int("completion_tokens", r.Usage.Completion))
 }
 
-// body reads the request's JSON, in bounded time and size.
+// body reads the request's JSON, in bounded size; guard has bounded the time.
 func (x *exchange) body() ([]byte, error) {
 	if kind, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		// A page may send what a form sends to any server without asking it first.
@@ -105,17 +109,17 @@ func (x *exchange) body() ([]byte, error) {
 	if x.r.ContentLength > most {
 		return nil, tooLarge
 	}
-	control := http.NewResponseController(x.w)
-	_ = control.SetReadDeadline(time.Now().Add(x.server.options.ReadTimeout)) // where there is none, the listener's holds
 	data, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, most))
-	_ = control.SetReadDeadline(time.Time{})
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
 		return nil, tooLarge
 	case err != nil:
+		x.w.Header().Set("Connection", "close")
 		return nil, &httpError{http.StatusRequestTimeout, &service.Error{Code: service.InvalidRequest, Message: "the request's body broke off, or took too long", Err: err}}
 	}
+	// From now on whatever is read says that the client has gone, which has no deadline.
+	_ = http.NewResponseController(x.w).SetReadDeadline(time.Time{})
 	return data, nil
 }
 

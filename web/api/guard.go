@@ -76,6 +76,10 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		e := &entry{}
 		q = q.WithContext(context.WithValue(q.Context(), entryKey{}, e))
 		rec := &recorder{ResponseWriter: w}
+		if q.ContentLength != 0 {
+			// Also of a body that nobody reads: the connection is not used again before it came.
+			_ = http.NewResponseController(w).SetReadDeadline(start.Add(s.options.ReadTimeout))
+		}
 		defer func() {
 			// The path is not logged: that of an unknown route is the client's to write.
 			attrs := append([]slog.Attr{

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"net"
 	"net/http"
 	"strconv"
@@ -212,5 +213,27 @@ func TestGone(t *testing.T) {
 	// Nobody else has noticed.
 	if out := asked[openai.ChatResponse](t, r, "/v1/chat/completions", question("")); *out.Choices[0].Message.Content != paris {
 		t.Errorf("behind them: %+v", out)
+	}
+}
+
+// TestSlowBody gives up on a body that does not come.
+func TestSlowBody(t *testing.T) {
+	r := newRig(t, nil, func(o *Options) { o.ReadTimeout = 50 * time.Millisecond })
+	c, err := net.Dial("tcp", r.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte("POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestTimeout {
+		t.Error(resp.Status)
 	}
 }
