@@ -112,7 +112,7 @@ func TestAdapters(t *testing.T) {
 						t.Run(name+"/"+prompt, func(t *testing.T) {
 							tokens := numbers[int32](t, filepath.Join("testdata", "adapters", prompt+".tokens.i32"))
 							want := numbers[float32](t, filepath.Join("testdata", "adapters", prompt+"-"+name+".logits.f32"))
-							compare(t, r.session(d, device.CacheF16, slot, 1).read(256, tokens), want, c.bound)
+							compare(t, r.session(d, device.CacheF16, slot, 1).read(64, tokens), want, c.bound)
 						})
 					}
 				}
