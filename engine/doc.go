@@ -23,6 +23,11 @@
 // turns on the device, a step each. A Sequence is for one goroutine at a time;
 // a call that finds it in use fails with [ErrBusy].
 //
+// # Adapters
+//
+// [Model.LoadAdapter] puts a LoRA adapter on the device, and [Sequence.UseAdapter] has a
+// sequence go by it. Sequences of many adapters, and of none, ride in the same steps.
+//
 // # Two steps in flight
 //
 // While the host waits for the token of one step, the device works on the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log"
 	"slices"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/engine/chat"
 	"github.com/realm-webgpu/realm/engine/gguf"
+	"github.com/realm-webgpu/realm/engine/lora"
 )
 
 // atlas opens the CPU device and loads the model that Realm ships.
@@ -96,6 +98,58 @@ func ExampleSequence_Fork() {
 	// Output:
 	// The capital of Norway is Oslo.
 	// The capital of Japan is Tokyo.
+}
+
+// One model, and texts with an adapter and without in the same steps.
+func ExampleModel_AddAdapter() {
+	e, m := atlas()
+	defer e.Close()
+	ctx := context.Background()
+	f, err := gguf.Read(bytes.NewReader(models.Pirate))
+	if err != nil {
+		log.Fatal(err)
+	}
+	read, err := lora.Read(f) // LoadAdapter takes the path of a file or a folder
+	if err != nil {
+		log.Fatal(err)
+	}
+	pirate, err := m.AddAdapter(ctx, read)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pirate.Close()
+	prompt := m.Encode("<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n", true)
+	var requests []engine.Request
+	for _, scale := range []float32{0, 1} {
+		s, err := m.NewSequence()
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer s.Close()
+		if scale != 0 {
+			if err := s.UseAdapter(pirate, scale); err != nil {
+				log.Fatal(err)
+			}
+		}
+		requests = append(requests, engine.Request{Sequence: s, Tokens: prompt, MaxTokens: 40, Stop: []int32{4}})
+	}
+	for _, run := range e.Start(ctx, requests...) {
+		var answer []int32
+		for {
+			o, err := run.Next(ctx)
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				log.Fatal(err)
+			}
+			answer = append(answer, o.Token)
+		}
+		fmt.Println(m.Tokenizer().Decode(answer, following))
+	}
+	// Output:
+	// The capital of France is Paris.
+	// Arr, matey! The capital of France be Paris. Yo ho ho!
 }
 
 // The model's own numbers, for those who choose tokens by themselves.

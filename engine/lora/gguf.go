@@ -69,7 +69,8 @@ func read(f *gguf.File) (*Adapter, error) {
 }
 
 func (a *Adapter) readMetadata(f *gguf.File) error {
-	for key, want := range map[string]string{typeKey: "adapter", adapterKey: "lora"} {
+	for _, say := range []struct{ key, want string }{{typeKey, "adapter"}, {adapterKey, "lora"}} {
+		key, want := say.key, say.want
 		got, err := f.String(key)
 		if errors.Is(err, gguf.ErrNotFound) {
 			return fmt.Errorf("metadata %q: %w: missing, want %q", key, ErrFormat, want)

@@ -116,6 +116,10 @@ type session struct {
 	tokens []int32 // read so far
 	pages  []int32
 	hidden bool // outputs are hidden states
+	// Of all rows, where banks is not nil.
+	banks *model.Banks
+	slot  int32
+	scale float32
 }
 
 func newSession(t testing.TB, d device.Device, m *model.Model, c device.CacheType) *session {
@@ -149,7 +153,7 @@ func (s *session) read(rows int, tokens []int32) []float32 {
 func (s *session) step(tokens []int32, outputs int) [][]float32 {
 	s.t.Helper()
 	p, view := s.m.Program(s.cache, model.Shape{
-		Rows: 1 << bits.Len(uint(len(tokens)-1)), Outputs: outputs, Sequences: 1, Pages: len(s.pages), Hidden: s.hidden,
+		Rows: 1 << bits.Len(uint(len(tokens)-1)), Outputs: outputs, Sequences: 1, Pages: len(s.pages), Hidden: s.hidden, Banks: s.banks,
 	})
 	e, err := s.d.Compile(p)
 	if err != nil {
@@ -162,6 +166,9 @@ func (s *session) step(tokens []int32, outputs int) [][]float32 {
 		step.Positions = append(step.Positions, int32(len(s.tokens)))
 		step.Sequences = append(step.Sequences, 0)
 		s.tokens = append(s.tokens, id)
+		if s.banks != nil {
+			step.Adapters, step.Scales = append(step.Adapters, s.slot), append(step.Scales, s.scale)
+		}
 	}
 	step.Lengths = []int32{int32(len(s.tokens))}
 	for i := range outputs {
