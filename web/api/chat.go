@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"crypto/rand"
 	"net/http"
 
@@ -33,12 +32,8 @@ func (x *exchange) defaultModel() string {
 
 // run runs a call to its end, or to that of the connection.
 func (x *exchange) run(c service.Call) (service.Result, error) {
-	return x.runIn(x.r.Context(), c)
-}
-
-func (x *exchange) runIn(ctx context.Context, c service.Call) (service.Result, error) {
 	c.ID, c.Tenant = x.id, x.tenant
-	a, err := x.server.service.Start(ctx, c)
+	a, err := x.server.service.Start(x.r.Context(), c)
 	if err != nil {
 		return service.Result{}, err
 	}

@@ -2,16 +2,10 @@ package api
 
 import (
 	"net/http"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/realm-webgpu/realm/web/openai"
 	"github.com/realm-webgpu/realm/web/service"
 )
-
-// promptsAtOnce is how many prompts of one request are answered side by side.
-const promptsAtOnce = 8
 
 // completions implements POST /v1/completions.
 func (s *Server) completions(x *exchange) error {
@@ -23,7 +17,7 @@ func (s *Server) completions(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	echoes, err := x.echoes(r)
+	echoes, err := r.Echoes(x.r.Context(), x.server.service, x.tenant)
 	if err != nil {
 		return err
 	}
@@ -52,57 +46,10 @@ func (s *Server) completions(x *exchange) error {
 	return out.done()
 }
 
-// echoes returns the texts of the prompts, where they are wanted.
-func (x *exchange) echoes(r *openai.CompletionRequest) ([]string, error) {
-	if !r.Echo {
-		return nil, nil
-	}
-	texts := make([]string, len(r.Prompts))
-	for i, p := range r.Prompts {
-		if texts[i] = p.Text; p.Tokens != nil {
-			var err error
-			if texts[i], err = x.server.service.Detokenize(x.r.Context(), x.tenant, r.Model, p.Tokens); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return texts, nil
-}
-
-// runAll runs calls side by side. deliver is called by one at a time. The result has
-// the tokens of all, and the timings of the one that took longest. An error ends all.
+// runAll runs the calls of a request side by side.
 func (x *exchange) runAll(calls []service.Call, deliver func(int, service.Delta) error) (service.Result, error) {
-	var mu sync.Mutex
-	var sum service.Result
-	group, ctx := errgroup.WithContext(x.r.Context())
-	group.SetLimit(promptsAtOnce)
-	for i, c := range calls {
-		c.Deliver = func(d service.Delta) error {
-			mu.Lock()
-			defer mu.Unlock()
-			return deliver(i, d)
-		}
-		group.Go(func() error {
-			result, err := x.runIn(ctx, c)
-			mu.Lock()
-			defer mu.Unlock()
-			sum = add(sum, result)
-			return err
-		})
+	for i := range calls {
+		calls[i].ID, calls[i].Tenant = x.id, x.tenant
 	}
-	err := group.Wait()
-	return sum, err
-}
-
-// add adds up two results.
-func add(a, b service.Result) service.Result {
-	if b.Timings.Total > a.Timings.Total {
-		a.Model, a.Adapter, a.Timings = b.Model, b.Adapter, b.Timings
-	}
-	a.Usage.Prompt += b.Usage.Prompt
-	a.Usage.Cached += b.Usage.Cached
-	a.Usage.Completion += b.Usage.Completion
-	a.Usage.Accepted += b.Usage.Accepted
-	a.Usage.Proposed += b.Usage.Proposed
-	return a
+	return x.server.service.RunAll(x.r.Context(), calls, deliver)
 }

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -163,4 +164,21 @@ func (r *CompletionRequest) Calls() []service.Call {
 		all[i] = r.target.call(q)
 	}
 	return all
+}
+
+// Echoes returns the texts of the prompts, where the request wants them back.
+func (r *CompletionRequest) Echoes(ctx context.Context, s *service.Service, t *service.Tenant) ([]string, error) {
+	if !r.Echo {
+		return nil, nil
+	}
+	texts := make([]string, len(r.Prompts))
+	for i, p := range r.Prompts {
+		if texts[i] = p.Text; p.Tokens != nil {
+			var err error
+			if texts[i], err = s.Detokenize(ctx, t, r.Model, p.Tokens); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return texts, nil
 }

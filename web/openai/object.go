@@ -32,7 +32,7 @@ func readBody(data []byte, l Limits) (*object, error) {
 	if !utf8.Valid(data) {
 		return nil, service.Invalid("", "the request is not UTF-8")
 	}
-	if depth(data) > l.Depth {
+	if Depth(data) > l.Depth {
 		return nil, service.Invalid("", "the request nests arrays and objects more than %d deep", l.Depth)
 	}
 	o := readObject("", data)
@@ -42,9 +42,9 @@ func readBody(data []byte, l Limits) (*object, error) {
 	return o, nil
 }
 
-// depth returns how deep arrays and objects are in one another, whether the text is
+// Depth returns how deep arrays and objects are in one another, whether the text is
 // JSON or not.
-func depth(data []byte) int {
+func Depth(data []byte) int {
 	most, now, quoted := 0, 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {

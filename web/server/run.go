@@ -74,6 +74,7 @@ func (s *Server) drain(servers []*listening) error {
 	s.log.Info("ending: no new requests are taken", "drain", limit)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
+	s.sockets.Drain()
 	if err := s.service.Drain(ctx); err != nil {
 		s.log.Warn("not all answers had ended", "error", err)
 	}
@@ -81,6 +82,7 @@ func (s *Server) drain(servers []*listening) error {
 	ctx, cancel = context.WithTimeout(context.Background(), lastWords)
 	defer cancel()
 	var errs []error
+	errs = append(errs, s.sockets.Close(ctx))
 	for _, x := range servers {
 		if err := x.server.Shutdown(ctx); err != nil {
 			errs = append(errs, x.server.Close())

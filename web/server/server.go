@@ -20,6 +20,7 @@ import (
 	"github.com/realm-webgpu/realm/web/openai"
 	"github.com/realm-webgpu/realm/web/service"
 	"github.com/realm-webgpu/realm/web/tenant"
+	"github.com/realm-webgpu/realm/web/ws"
 )
 
 // ErrOpen marks a server that others could reach, and that has no keys.
@@ -40,6 +41,7 @@ type Server struct {
 	store   *tenant.Store    // nil: there is none, and so no keys
 	usage   *tenant.Recorder // nil, likewise
 	service *service.Service
+	sockets *ws.Server
 
 	reloading sync.Mutex
 	config    atomic.Pointer[config.Config]
@@ -83,6 +85,7 @@ func New(ctx context.Context, c *config.Config, o Options) (s *Server, err error
 	if s.service, err = service.New(ctx, options); err != nil {
 		return s, err
 	}
+	s.sockets = ws.New(socketOptions(c, s.service, o))
 	s.config.Store(c)
 	s.route(c)
 	return s, s.preload(ctx, c)
@@ -179,14 +182,26 @@ func (s *Server) preload(ctx context.Context, c *config.Config) error {
 
 // route makes the handlers of a configuration, which take over from those before.
 func (s *Server) route(c *config.Config) {
+	s.sockets.Update(ws.Live{Limits: limitsOf(c), Origins: c.WebSocket.Origins})
 	a := api.New(api.Options{
 		Service: s.service, Limits: limitsOf(c), Origins: c.WebSocket.Origins,
 		ReadTimeout: time.Duration(c.Timeouts.Read), WriteTimeout: time.Duration(c.Timeouts.Write),
 		Version: s.options.Version, Log: s.log,
+		Others: map[string]http.Handler{"/ws": s.sockets},
 	})
 	handler, admin := a.Handler(), a.Admin()
 	s.handler.Store(&handler)
 	s.admin.Store(&admin)
+}
+
+// socketOptions returns those of the WebSocket that do not change.
+func socketOptions(c *config.Config, s *service.Service, o Options) ws.Options {
+	w := c.WebSocket
+	return ws.Options{
+		Service: s, Connections: w.Connections, MaxFrame: int64(w.MaxFrame), Calls: w.Calls, Buffer: int64(w.Buffer),
+		Hello: time.Duration(w.Hello), Ping: time.Duration(w.Ping), Write: time.Duration(c.Timeouts.Write),
+		Version: o.Version, Log: o.Log,
+	}
 }
 
 // limitsOf returns the limits of requests.
