@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/realm-webgpu/realm/engine/batch"
 	"github.com/realm-webgpu/realm/engine/device"
@@ -32,6 +33,8 @@ type Options struct {
 	// QueueLimit bounds the runs of all tenants that wait for the device; one more is
 	// refused with ErrQueueFull. 0: 4096.
 	QueueLimit int
+	// QueueTimeout bounds how long a run waits to be taken in; see SetQueueTimeout.
+	QueueTimeout time.Duration
 	// Notice, unless nil, is told of each fallback as it happens: one line that
 	// says what was lost and why. Notices has them too.
 	Notice func(line string)
@@ -54,8 +57,8 @@ type Engine struct {
 // choices; ErrOption; device.ErrNotFound for an adapter that is not there; and
 // what the driver says.
 func Open(o Options) (*Engine, error) {
-	if o.Memory < 0 || o.AdapterMemory < 0 || o.Threads < 0 || o.QueueLimit < 0 {
-		return nil, fmt.Errorf("engine: open: Memory %d, AdapterMemory %d, Threads %d, QueueLimit %d: %w", o.Memory, o.AdapterMemory, o.Threads, o.QueueLimit, ErrOption)
+	if o.Memory < 0 || o.AdapterMemory < 0 || o.Threads < 0 || o.QueueLimit < 0 || o.QueueTimeout < 0 {
+		return nil, fmt.Errorf("engine: open: Memory %d, AdapterMemory %d, Threads %d, QueueLimit %d, QueueTimeout %s: %w", o.Memory, o.AdapterMemory, o.Threads, o.QueueLimit, o.QueueTimeout, ErrOption)
 	}
 	e := &Engine{notice: o.Notice, adapterBudget: model.NewAdapterBudget(o.AdapterMemory)}
 	var err error
@@ -63,6 +66,7 @@ func Open(o Options) (*Engine, error) {
 		return nil, fmt.Errorf("engine: open: %w", err)
 	}
 	e.scheduler = batch.New(e.device, batch.Options{QueueLimit: o.QueueLimit})
+	e.scheduler.SetQueueTimeout(o.QueueTimeout)
 	return e, nil
 }
 
@@ -80,6 +84,10 @@ func (e *Engine) Counters() device.Counters {
 	}
 	return device.Counters{}
 }
+
+// SetQueueTimeout bounds how long runs that are started from now on wait to be taken
+// in; those that wait longer end with ErrQueueTimeout. 0: no bound.
+func (e *Engine) SetQueueTimeout(d time.Duration) { e.scheduler.SetQueueTimeout(d) }
 
 // Notices returns the fallbacks so far, a line each: what was lost and why.
 func (e *Engine) Notices() []string {

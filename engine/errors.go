@@ -27,6 +27,8 @@ var (
 	ErrClosed = batch.ErrClosed
 	// ErrQueueFull marks a run that was refused; see [QueueError].
 	ErrQueueFull = batch.ErrQueueFull
+	// ErrQueueTimeout marks a run that waited too long; see [QueueTimeoutError].
+	ErrQueueTimeout = batch.ErrQueueTimeout
 	// ErrCancelled is the error of a run that was cancelled.
 	ErrCancelled = batch.ErrCancelled
 	// ErrAdapter marks an adapter that was closed, or that the device has lost.
@@ -48,3 +50,7 @@ type ContextError = batch.ContextError
 // QueueError says which queue was full, and how many runs it takes. It is an
 // ErrQueueFull.
 type QueueError = batch.QueueError
+
+// QueueTimeoutError says how long a run waited to be taken in, which is as long as it
+// may. It is an ErrQueueTimeout.
+type QueueTimeoutError = batch.QueueTimeoutError

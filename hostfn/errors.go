@@ -92,7 +92,7 @@ func errnoOf(err error) abi.Errno {
 		return abi.Busy
 	case errors.Is(err, engine.ErrQueueFull):
 		return abi.Quota
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, engine.ErrQueueTimeout):
 		return abi.Timedout
 	case errors.Is(err, context.Canceled), errors.Is(err, engine.ErrCancelled):
 		return abi.Canceled

@@ -3,6 +3,7 @@ package batch
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // The errors of this package. Test with errors.Is. Those of a device, of package
@@ -24,6 +25,8 @@ var (
 	ErrOption = errors.New("option outside its limits")
 	// ErrQueueFull marks a run that was refused; see [QueueError].
 	ErrQueueFull = errors.New("queue is full")
+	// ErrQueueTimeout marks a run that waited too long; see [QueueTimeoutError].
+	ErrQueueTimeout = errors.New("waited too long for the device")
 	// ErrCancelled is what Next tells of a run that was cancelled.
 	ErrCancelled = errors.New("cancelled")
 	// ErrAdapter marks a sequence whose adapter is not on the device any more.
@@ -59,3 +62,15 @@ func (e *QueueError) Error() string {
 }
 
 func (e *QueueError) Unwrap() error { return ErrQueueFull }
+
+// QueueTimeoutError says how long a run waited to be taken in, which is as long as it
+// may. It is an ErrQueueTimeout.
+type QueueTimeoutError struct {
+	After time.Duration
+}
+
+func (e *QueueTimeoutError) Error() string {
+	return fmt.Sprintf("engine: %s in the queue: %v", e.After, ErrQueueTimeout)
+}
+
+func (e *QueueTimeoutError) Unwrap() error { return ErrQueueTimeout }

@@ -253,6 +253,7 @@ func (s *Scheduler) hasRoom(r *Run) bool {
 // take makes a waiting run a running one.
 func (s *Scheduler) take(r *Run) {
 	s.unqueue(r)
+	r.calm()
 	r.state = running
 	s.running = append(s.running, r)
 	if !r.drafts() {

@@ -26,6 +26,7 @@ type Run struct {
 	number    uint64        // in the order of Start
 	wake      chan struct{} // has one when there may be something to take
 	unwatch   func() bool   // ends the watch of the context
+	patience  *time.Timer   // ends it unless it is taken in before; nil: it may wait
 	ctx       context.Context
 
 	// Guarded by the scheduler's lock:
@@ -232,6 +233,7 @@ func (s *Scheduler) end(r *Run, err error) {
 	if r.unwatch != nil {
 		r.unwatch()
 	}
+	r.calm()
 	if err != nil && r.verify > 0 {
 		r.rejectAll()
 	}
@@ -247,6 +249,14 @@ func (s *Scheduler) end(r *Run, err error) {
 	}
 	s.notify(r)
 	s.signal()
+}
+
+// calm ends the time that a run may wait. The caller holds the lock.
+func (r *Run) calm() {
+	if r.patience != nil {
+		r.patience.Stop()
+		r.patience = nil
+	}
 }
 
 // leave frees the sequence of a run that has ended. The caller holds the lock.

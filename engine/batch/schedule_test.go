@@ -144,6 +144,41 @@ func TestQueueFull(t *testing.T) {
 	}
 }
 
+// TestQueueTimeout has a run wait for another one that nobody takes from, and ends it
+// when it has waited too long. Those that were taken in are let be.
+func TestQueueTimeout(t *testing.T) {
+	e := open(t, engine.Options{Device: "cpu"})
+	m := load(t, e, engine.LoadOptions{CacheTokens: 1024})
+	tenant, err := e.NewTenant(engine.TenantOptions{Name: "one at a time", MaxSequences: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func() *engine.Run {
+		s, err := tenant.NewSequence(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.Start(t.Context(), engine.Request{Sequence: s, Tokens: m.Encode(question, true), MaxTokens: 100})[0]
+	}
+	first := start()
+	for running, _ := tenant.Load(); running == 0; running, _ = tenant.Load() {
+		runtime.Gosched()
+	}
+	const after = 20 * time.Millisecond
+	e.SetQueueTimeout(after)
+	_, err = drain(t.Context(), start())
+	var late *engine.QueueTimeoutError
+	if !errors.As(err, &late) || late.After != after || !errors.Is(err, engine.ErrQueueTimeout) {
+		t.Errorf("waited: %v", err)
+	}
+	if got := finish(t, first); len(got) != 100 {
+		t.Errorf("the one before: %d tokens", len(got))
+	}
+	if running, waiting := tenant.Load(); running != 0 || waiting != 0 {
+		t.Errorf("%d run and %d wait in the end", running, waiting)
+	}
+}
+
 // TestSlowTaker takes nothing from one run while another one goes on.
 func TestSlowTaker(t *testing.T) {
 	const tokens = 200

@@ -29,7 +29,8 @@ type Scheduler struct {
 
 	mu      sync.Mutex
 	closed  bool
-	err     error // why the device is of no use any more
+	err     error         // why the device is of no use any more
+	timeout time.Duration // of runs that wait; 0: none
 	models  map[*Model]struct{}
 	tenant  *Tenant   // the default one
 	tenants []*Tenant // those that have runs
@@ -86,6 +87,14 @@ func (s *Scheduler) Totals() Totals {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.totals
+}
+
+// SetQueueTimeout bounds how long runs that are started from now on wait to be taken
+// in for the first time. Those that wait longer end with ErrQueueTimeout. 0: no bound.
+func (s *Scheduler) SetQueueTimeout(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.timeout = d
 }
 
 // Load returns how many runs are taken into steps, and how many wait.

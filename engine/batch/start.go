@@ -46,6 +46,15 @@ func (s *Scheduler) start(ctx context.Context, request Request, held bool) *Run 
 	}
 	s.arrive(r.tenant)
 	s.queue(r, false)
+	if after := s.timeout; after > 0 {
+		r.patience = time.AfterFunc(after, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if r.state == waiting && r.admitted == 0 {
+				s.end(r, &QueueTimeoutError{After: after})
+			}
+		})
+	}
 	if ctx.Done() != nil {
 		r.unwatch = context.AfterFunc(ctx, func() {
 			s.mu.Lock()

@@ -118,7 +118,8 @@ func liveOf(c *config.Config) (service.Live, error) {
 	}
 	live := service.Live{
 		Models: specs, Limits: c.Tenants.Limits(), Guest: guest.Module, RequestTimeout: time.Duration(c.Timeouts.Request),
-		MaxTokens: c.Requests.MaxTokens, DefaultTokens: c.Requests.DefaultTokens,
+		QueueTimeout: time.Duration(c.Timeouts.Queue),
+		MaxTokens:    c.Requests.MaxTokens, DefaultTokens: c.Requests.DefaultTokens,
 	}
 	if live.Guests, err = readGuests(c.GuestRoot); err != nil {
 		return live, fmt.Errorf("guest-root: %w", err)

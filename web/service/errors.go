@@ -132,7 +132,7 @@ var kinds = []struct {
 	{QuotaExceeded, "", false, []error{hostfn.ErrLimit}},
 	{GuestTrapped, "", false, []error{native.ErrTrap, native.ErrModule}},
 	{ContextOverflow, "", false, []error{engine.ErrContext}},
-	{QueueFull, "", true, []error{engine.ErrQueueFull}},
+	{QueueFull, "", true, []error{engine.ErrQueueFull, engine.ErrQueueTimeout}},
 	{DeviceLost, "the device was lost", true, []error{device.ErrLost}},
 	{OutOfMemory, "", true, []error{device.ErrMemory, kv.ErrPages}},
 	{InvalidRequest, "", false, []error{

@@ -47,6 +47,9 @@ type Live struct {
 	Guests map[string][]byte
 	// RequestTimeout bounds an answer, waiting included. 0: ten minutes.
 	RequestTimeout time.Duration
+	// QueueTimeout bounds how long an answer waits until the device first takes it in.
+	// 0: as long as RequestTimeout says.
+	QueueTimeout time.Duration
 	// MaxTokens bounds what a request may have written, a text each, and DefaultTokens
 	// is that of requests that do not say. 0: what the context has room for.
 	MaxTokens, DefaultTokens int
@@ -130,6 +133,7 @@ func (s *Service) Update(ctx context.Context, l Live) error {
 		return fmt.Errorf("service: %w", err)
 	}
 	s.live.Store(&l)
+	s.options.Engine.SetQueueTimeout(l.QueueTimeout)
 	return s.models.set(l.Models, kept)
 }
 
