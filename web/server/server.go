@@ -18,6 +18,7 @@ import (
 	"github.com/realm-webgpu/realm/web/api"
 	"github.com/realm-webgpu/realm/web/config"
 	"github.com/realm-webgpu/realm/web/openai"
+	"github.com/realm-webgpu/realm/web/playground"
 	"github.com/realm-webgpu/realm/web/service"
 	"github.com/realm-webgpu/realm/web/tenant"
 	"github.com/realm-webgpu/realm/web/ws"
@@ -42,6 +43,7 @@ type Server struct {
 	usage   *tenant.Recorder // nil, likewise
 	service *service.Service
 	sockets *ws.Server
+	page    http.Handler
 
 	reloading sync.Mutex
 	config    atomic.Pointer[config.Config]
@@ -85,7 +87,7 @@ func New(ctx context.Context, c *config.Config, o Options) (s *Server, err error
 	if s.service, err = service.New(ctx, options); err != nil {
 		return s, err
 	}
-	s.sockets = ws.New(socketOptions(c, s.service, o))
+	s.sockets, s.page = ws.New(socketOptions(c, s.service, o)), playground.Handler()
 	s.config.Store(c)
 	s.route(c)
 	return s, s.preload(ctx, c)
@@ -188,7 +190,7 @@ func (s *Server) route(c *config.Config) {
 		Service: s.service, Limits: limitsOf(c), Origins: c.WebSocket.Origins,
 		ReadTimeout: time.Duration(c.Timeouts.Read), WriteTimeout: time.Duration(c.Timeouts.Write),
 		Version: s.options.Version, Log: s.log,
-		Others: map[string]http.Handler{"/ws": s.sockets},
+		Others: map[string]http.Handler{"/ws": s.sockets, "/{$}": s.page, playground.Prefix: s.page},
 	})
 	handler, admin := a.Handler(), a.Admin()
 	s.handler.Store(&handler)
