@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"time"
 )
 
 //go:embed page
@@ -40,10 +41,10 @@ var types = map[string]string{
 
 // file is one of the page's, ready to be sent.
 type file struct {
-	kind    string // its content type
-	plain   []byte
+	kind   string // its content type
+	plain  []byte
 	packed []byte // by gzip
-	tag     string // ETag, of the content
+	tag    string // ETag, of the content
 }
 
 // Handler serves the page at / and its files below Prefix.
@@ -119,16 +120,9 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 		body, tag = f.packed, `"`+f.tag+`-gzip"`
 	}
 	h.Set("ETag", tag)
-	if strings.Contains(r.Header.Get("If-None-Match"), tag) {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
+	h.Set("Content-Type", f.kind)
 	if packed {
 		h.Set("Content-Encoding", "gzip")
 	}
-	h.Set("Content-Type", f.kind)
-	h.Set("Content-Length", fmt.Sprint(len(body)))
-	if r.Method == http.MethodGet {
-		_, _ = w.Write(body) // the browser has gone, and there is nobody to tell
-	}
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
