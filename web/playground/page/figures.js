@@ -24,7 +24,7 @@ const askEvery = 2000;
 export class Figures {
   /** @type {HTMLDetailsElement} */ #panel = byID("figures");
   #digest = byID("digest");
-  #list = byID("figure-list");
+  #table = byID("figure-table");
   #chart = /** @type {SVGElement} */ (/** @type {unknown} */ (byID("chart")));
   #title = byID("chart-title");
   /** @type {Map<string, Track>} */ #tracks = new Map();
@@ -81,12 +81,14 @@ export class Figures {
     if (columns.length > 0) {
       this.#digest.textContent = columns.map((f) => [f["First token"] && `first token ${f["First token"]}`, f.Speed].filter(Boolean).join(", ") || "waiting").join(" beside ");
     }
-    const busy = this.#load.running === undefined ? {} : { "Server now": `${this.#load.running} running, ${this.#load.waiting} waiting` };
-    const names = ["First token", "Speed", "Tokens", "Read before", "Drafts accepted", "Queue"];
-    this.#list.replaceChildren(...[
-      ...names.map((name) => /** @type {[string, string]} */ ([name, columns.map((f) => f[name] || "–").join(" | ") || "–"])),
-      ...Object.entries(busy),
-    ].map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
+    const row = (/** @type {string} */ name, /** @type {string[]} */ values, /** @type {object} */ span = {}) =>
+      element("tr", {}, element("th", { scope: "row" }, name), ...values.map((v) => element("td", span, v || "–")));
+    const names = ["First token", "Speed", "Read", "Read before", "Written", "Drafts accepted", "Queue"];
+    const rows = names.map((name) => row(name, columns.length > 0 ? columns.map((f) => f[name]) : [""]));
+    if (tracks.length > 1) rows.unshift(row("", tracks.map((t) => t.answer.params.adapter)));
+    const { running, waiting } = this.#load;
+    if (running !== undefined) rows.push(row("Server now", [`${running} running, ${waiting} waiting`], { colSpan: Math.max(1, columns.length) }));
+    this.#table.replaceChildren(element("tbody", {}, ...rows));
     if (!this.#panel.open) return;
     const series = tracks.map((t, i) => ({ name: `answer ${i + 1}`, points: speeds(t) }));
     draw(this.#chart, series, (x) => (x < 1000 ? `${x.toFixed(0)} ms` : `${(x / 1000).toFixed(1)} s`));
@@ -117,7 +119,7 @@ function figuresOf({ answer, asked, arrivals }) {
   return {
     "First token": milliseconds(first.at - asked),
     Speed: speed > 0 ? `${rounded(speed)} tokens/s` : "",
-    Tokens: `${last.count}`,
+    Written: `${last.count} tokens`,
   };
 }
 
@@ -132,9 +134,10 @@ export function settled(usage, timings) {
   return {
     "First token": timings.ttft_ms > 0 ? milliseconds(timings.ttft_ms) : "",
     Speed: timings.decode_tokens_per_second > 0 ? `${rounded(timings.decode_tokens_per_second)} tokens/s` : "",
-    Tokens: `${usage.prompt_tokens} read, ${usage.completion_tokens} written`,
-    "Read before": `${usage.cached_tokens} of ${usage.prompt_tokens}`,
-    "Drafts accepted": timings.draft_proposed > 0 ? `${timings.draft_accepted} of ${timings.draft_proposed}` : "none made",
+    Read: `${usage.prompt_tokens} tokens`,
+    "Read before": `${usage.cached_tokens} of them`,
+    Written: `${usage.completion_tokens} tokens`,
+    "Drafts accepted": timings.draft_proposed > 0 ? `${timings.draft_accepted} of ${timings.draft_proposed}` : "",
     Queue: milliseconds(timings.queue_ms),
   };
 }
