@@ -5,9 +5,6 @@ import { draw } from "./chart.js";
 import { isOpen } from "./conversation.js";
 import { byID, element } from "./element.js";
 
-/** How many tokens the speed is measured over. */
-const span = 8;
-
 /** Milliseconds between questions how much the server has to do. */
 const askEvery = 2000;
 
@@ -90,18 +87,10 @@ export class Figures {
     if (running !== undefined) rows.push(row("Server now", [`${running} running, ${waiting} waiting`], { colSpan: Math.max(1, columns.length) }));
     this.#table.replaceChildren(element("tbody", {}, ...rows));
     if (!this.#panel.open) return;
-    const series = tracks.map((t, i) => ({ name: `answer ${i + 1}`, points: speeds(t) }));
+    const series = tracks.map((t, i) => ({ name: `answer ${i + 1}`, points: [{ x: 0, y: 0 }, ...t.arrivals.map(({ at, count }) => ({ x: at - t.asked, y: count }))] }));
     draw(this.#chart, series, (x) => (x < 1000 ? `${x.toFixed(0)} ms` : `${(x / 1000).toFixed(1)} s`));
-    this.#title.textContent = "Tokens per second" + columns.map((f) => (f.Speed ? `: ${f.Speed}` : "")).join("");
+    this.#title.textContent = ["Tokens over the time since they were asked for", ...columns.map((f) => f.Speed).filter(Boolean)].join(", ");
   }
-}
-
-/** The speed over the last few tokens, at each arrival. @param {Track} track */
-function speeds({ asked, arrivals }) {
-  return arrivals.slice(1).map(({ at, count }, i) => {
-    const from = arrivals[Math.max(0, i + 1 - span)];
-    return { x: at - asked, y: ((count - from.count) / Math.max(0.5, at - from.at)) * 1000 };
-  });
 }
 
 /**
