@@ -22,6 +22,9 @@ const at = (/** @type {string} */ path) => new URL(path, document.baseURI);
 const socketURL = at("ws");
 socketURL.protocol = socketURL.protocol.replace("http", "ws");
 
+/** Where the tab keeps which chat it shows. */
+const current = "realm.chat";
+
 const signIn = new SignIn(at("v1/ws/ticket"), () => socket.connect());
 const socket = new Socket(socketURL, () => signIn.ticket());
 const history = await History.open();
@@ -139,6 +142,8 @@ document.addEventListener("visibilitychange", async () => {
 });
 
 pickers.addEventListener("change", keepChoice);
+// A page that is loaded again has the chat that it had.
+chat.addEventListener("list", () => sessionStorage.setItem(current, chat.conversation.id));
 chat.addEventListener("change", () => {
   composer.busy = chat.busy;
   showModel();
@@ -164,6 +169,8 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && chat.busy) chat.stop();
 });
 
+const before = (await history.list()).find((c) => c.id === sessionStorage.getItem(current));
+if (before) chat.open(before);
 list.render();
 showState();
 showModel();
