@@ -46,7 +46,7 @@ func TestKey(t *testing.T) {
 	x.want(`!document.querySelector("#sign-in").open`)
 	x.ask(france)
 	x.wantAnswers(paris)
-	x.want(`document.querySelector("#about").textContent.includes("acme")`)
+	x.want(`document.querySelector("#about").textContent.includes("ten_")`)
 	held := get[string](x, `JSON.stringify([location.href, {...localStorage}, {...sessionStorage}, performance.getEntriesByType("resource").map((e) => e.name), document.cookie, document.documentElement.outerHTML])`)
 	if strings.Contains(held, key) {
 		t.Error("the key is where it should not be")
