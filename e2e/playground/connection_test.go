@@ -15,24 +15,32 @@ import (
 	"github.com/realm-webgpu/realm/web/tenant"
 )
 
-// TestKey signs in by a ticket: a wrong key is refused in words, the right one is in no
-// address and no storage, and forgotten by signing out.
-func TestKey(t *testing.T) {
-	database := filepath.Join(t.TempDir(), "realm.db")
+// keyed makes a database with a tenant, and returns its file and the tenant's key.
+func keyed(t *testing.T, limits tenant.Limits) (database, key string) {
+	t.Helper()
+	database = filepath.Join(t.TempDir(), "realm.db")
 	s, err := tenant.Open(t.Context(), database, tenant.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Create(t.Context(), "acme", tenant.NewSettings()); err != nil {
+	settings := tenant.NewSettings()
+	settings.Limits = limits
+	if _, err := s.Create(t.Context(), "acme", settings); err != nil {
 		t.Fatal(err)
 	}
-	key, _, err := s.CreateKey(t.Context(), "acme", "test", time.Time{})
-	if err != nil {
+	if key, _, err = s.CreateKey(t.Context(), "acme", "test", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	return database, key
+}
+
+// TestKey signs in by a ticket: a wrong key is refused in words, the right one is in no
+// address and no storage, and forgotten by signing out.
+func TestKey(t *testing.T) {
+	database, key := keyed(t, tenant.Limits{})
 	x := visit(t, serve(t, func(c *config.Config) { c.Database = database }))
 	x.want(`document.querySelector("#sign-in").open && document.activeElement.id == "key"`)
 	x.picture("sign-in")
@@ -68,6 +76,24 @@ func TestKey(t *testing.T) {
 	x.reload()
 	x.connected()
 	x.wantAnswers(paris)
+}
+
+// TestLimit says in words that a limit is reached, and what to do.
+func TestLimit(t *testing.T) {
+	database, key := keyed(t, tenant.Limits{RequestsPerMinute: 1})
+	x := visit(t, serve(t, func(c *config.Config) { c.Database = database }))
+	x.want(`document.querySelector("#sign-in").open`)
+	x.write("#key", key)
+	x.press("\r")
+	x.connected()
+	x.ask(france)
+	x.wantAnswers(paris)
+	x.ask(france)
+	said := x.text(".exchange:last-child .fault")
+	if !regexp.MustCompile(`requests or tokens.* Wait \d+ seconds?, then ask again\..*The server says: `).MatchString(said) {
+		t.Errorf("it says %q", said)
+	}
+	x.picture("limit")
 }
 
 // binary is realm as it is shipped.
