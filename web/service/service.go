@@ -115,9 +115,11 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if s.guests, err = newGuests(ctx, o.Tenants); err != nil {
 		return nil, fmt.Errorf("service: new: %w", err)
 	}
-	s.models = newModels(s)
+	if s.models, err = newModels(s); err != nil {
+		return nil, errors.Join(fmt.Errorf("service: new: %w", err), s.guests.close())
+	}
 	if err := s.Update(ctx, o.Live); err != nil {
-		return nil, errors.Join(err, s.guests.close())
+		return nil, errors.Join(err, s.models.library.Close(), s.guests.close())
 	}
 	return s, nil
 }
@@ -141,7 +143,8 @@ func (s *Service) Update(ctx context.Context, l Live) error {
 	}
 	s.live.Store(&l)
 	s.options.Engine.SetQueueTimeout(l.QueueTimeout)
-	return s.models.set(l.Models, kept)
+	s.models.set(l.Models, kept)
+	return nil
 }
 
 // Close ends what runs and gives back what was loaded. The engine stays open.
@@ -151,7 +154,7 @@ func (s *Service) Close() error {
 	_ = s.Drain(ended) // it says that it has cancelled what ran
 	s.cancel()
 	s.tenants.close()
-	return errors.Join(s.models.close(), s.guests.close())
+	return errors.Join(s.models.library.Close(), s.guests.close())
 }
 
 // Ready says whether requests are taken: nil, or why not.

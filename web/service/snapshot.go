@@ -47,8 +47,9 @@ func (s *Service) Snapshot() Snapshot {
 	s.mu.Unlock()
 	s.models.mu.Lock()
 	defer s.models.mu.Unlock()
+	there := s.models.there()
 	for _, m := range s.models.order {
-		if m.loaded != nil {
+		if m.loaded != nil && there[m.loaded.engine] {
 			x.Models = append(x.Models, ModelState{
 				Name: m.spec.Name, Context: m.info.Context, Cache: m.loaded.engine.CacheUsage(), Leases: m.leases, Adapters: maps.Clone(m.users),
 			})
