@@ -81,8 +81,6 @@ const defaultTimeout = 10 * time.Minute
 type Service struct {
 	options Options
 	log     *slog.Logger
-	ctx     context.Context // ends with Close
-	cancel  context.CancelFunc
 	models  *models
 	guests  *guests
 	tenants tenants
@@ -110,7 +108,6 @@ func New(ctx context.Context, o Options) (*Service, error) {
 		o.GuestLog = silent
 	}
 	s := &Service{options: o, log: o.Log, answers: map[*Answer]struct{}{}, limiter: tenant.NewLimiter()}
-	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
 	if s.guests, err = newGuests(ctx, o.Tenants); err != nil {
 		return nil, fmt.Errorf("service: new: %w", err)
@@ -152,7 +149,6 @@ func (s *Service) Close() error {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = s.Drain(ended) // it says that it has cancelled what ran
-	s.cancel()
 	s.tenants.close()
 	return errors.Join(s.models.library.Close(), s.guests.close())
 }
