@@ -32,13 +32,17 @@ func newChoice(index int, a *Answer) *choice {
 		// a list, behind a marker.
 		c.parser = chat.NewParser(chat.FormatMistral, chat.ParserOptions{Tools: true, NewID: newCallID})
 		c.parser.Push(chat.FormatMistral.CallMarker())
+	case a.call.Request.Grammar != nil: // all is text
 	default:
 		c.parser = chat.NewParser(a.lease.format, chat.ParserOptions{
-			Tools: talk.offers(), ReasoningOpen: a.lease.opensReasoning(talk), NewID: newCallID,
+			Tools: talk.offers(), ReasoningOpen: a.opened, NewID: newCallID,
 		})
 	}
 	return c
 }
+
+// reasons reports whether the text is in its reasoning.
+func (c *choice) reasons() bool { return c.parser != nil && c.parser.Reasoning() }
 
 // newCallID makes the id of a call.
 func newCallID() string { return "call_" + rand.Text()[:24] }

@@ -44,7 +44,7 @@ type ModelInfo struct {
 	Parent  string // the model of an adapter, "" for models
 	Root    string // the model's own name
 	Created time.Time
-	Default bool // what is used where a request names none
+	Default bool // what is used where a request names no model, or no adapter of this one
 	Draft   bool // there is a draft model
 	// Of a model that has been loaded:
 	Loaded    bool
@@ -197,18 +197,24 @@ func (all *models) resolve(t *Tenant, name, adapter string) (*model, string, err
 	case NoAdapter:
 		return m, "", nil
 	case "":
-		// A default is for the models that have it.
-		for _, usual := range []string{t.options.AdapterFor(m.spec.Name), m.spec.DefaultAdapter} {
-			if m.has(usual) && t.options.AllowsAdapter(m.spec.Name, usual) {
-				return m, usual, nil
-			}
-		}
-		return m, "", nil
+		return m, m.usual(t), nil
 	}
 	if !t.options.AllowsAdapter(m.spec.Name, adapter) || !m.has(adapter) {
 		return nil, "", &Error{Code: AdapterNotFound, Param: "adapter", Message: fmt.Sprintf("the model %q has no adapter %q", m.spec.Name, adapter)}
 	}
 	return m, adapter, nil
+}
+
+// usual returns the adapter of a tenant's calls that name none, "" for no adapter. The
+// caller holds models.mu.
+func (m *model) usual(t *Tenant) string {
+	// A default is for the models that have it.
+	for _, name := range []string{t.options.AdapterFor(m.spec.Name), m.spec.DefaultAdapter} {
+		if m.has(name) && t.options.AllowsAdapter(m.spec.Name, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // has reports whether there is an adapter. The caller holds models.mu.
@@ -238,7 +244,7 @@ func (all *models) list(t *Tenant) []ModelInfo {
 		slices.Sort(names)
 		for _, name := range names {
 			adapter := info
-			adapter.ID, adapter.Parent, adapter.Default = m.spec.Name+":"+name, m.spec.Name, false
+			adapter.ID, adapter.Parent, adapter.Default = m.spec.Name+":"+name, m.spec.Name, name == m.usual(t)
 			list = append(list, adapter)
 		}
 	}

@@ -30,6 +30,9 @@ type Options struct {
 	SavedSequences int
 	Observer       Observer // nil: nobody looks
 	Log            *slog.Logger
+	// GuestLog takes what guests log, and why their calls failed, which may have text of
+	// prompts. nil: it is dropped.
+	GuestLog *slog.Logger
 	Live
 }
 
@@ -99,10 +102,14 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if o.Engine == nil {
 		return nil, errors.New("service: new: Engine is missing")
 	}
-	s := &Service{options: o, log: o.Log, answers: map[*Answer]struct{}{}, limiter: tenant.NewLimiter()}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
+	silent := slog.New(slog.DiscardHandler)
+	if o.Log == nil {
+		o.Log = silent
 	}
+	if o.GuestLog == nil {
+		o.GuestLog = silent
+	}
+	s := &Service{options: o, log: o.Log, answers: map[*Answer]struct{}{}, limiter: tenant.NewLimiter()}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
 	if s.guests, err = newGuests(ctx, o.Tenants); err != nil {
