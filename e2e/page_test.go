@@ -32,6 +32,7 @@ func TestPageConformance(t *testing.T) {
 			return
 		}
 		verdicts[m[2]] = m[1]
+		t.Log(line)
 		if m[1] == "FAIL" {
 			t.Errorf("%s", strings.Join(about, "\n"))
 		}
