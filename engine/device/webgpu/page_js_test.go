@@ -114,7 +114,7 @@ func TestStepAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	const most = 16 // a callback from the page: its event, its arguments, its goroutine
+	const most = 8 // a callback from the page: its event, its arguments
 	if n > most {
 		t.Errorf("a step allocates %v times, want at most %d", n, most)
 	}
