@@ -95,5 +95,9 @@ func (e *Engine) saySoftware(info device.Info) {
 }
 
 func openCPU(o Options) (device.Device, error) {
-	return cpu.New(cpu.Options{Budget: o.Memory, Workers: o.Threads})
+	budget := o.Memory
+	if budget == 0 {
+		budget = cpu.DefaultBudget()
+	}
+	return cpu.New(cpu.Options{Budget: budget, Workers: o.Threads})
 }

@@ -81,8 +81,8 @@ func New(ctx context.Context, c *config.Config, o Options) (s *Server, err error
 		return s, err
 	}
 	s.engine, err = engine.Open(engine.Options{
-		Device: c.Device, Memory: int64(c.Memory.Total), AdapterMemory: int64(c.Memory.Adapters),
-		Threads: c.Threads, QueueLimit: c.Queue.Limit,
+		Device: c.Device, Memory: int64(c.Memory.Total), CacheMemory: int64(c.Memory.KV), AdapterMemory: int64(c.Memory.Adapters),
+		Threads: c.Threads, QueueLimit: c.Queue.Limit, QueueTimeout: time.Duration(c.Timeouts.Queue),
 		Notice: func(line string) { s.log.Warn(line) },
 	})
 	if err != nil {

@@ -5,9 +5,6 @@ import { draw } from "./chart.js";
 import { isOpen } from "./conversation.js";
 import { byID, element } from "./element.js";
 
-/** How many tokens the speed is measured over. */
-const span = 8;
-
 /** Milliseconds between questions how much the server has to do. */
 const askEvery = 2000;
 
@@ -24,7 +21,7 @@ const askEvery = 2000;
 export class Figures {
   /** @type {HTMLDetailsElement} */ #panel = byID("figures");
   #digest = byID("digest");
-  #list = byID("figure-list");
+  #table = byID("figure-table");
   #chart = /** @type {SVGElement} */ (/** @type {unknown} */ (byID("chart")));
   #title = byID("chart-title");
   /** @type {Map<string, Track>} */ #tracks = new Map();
@@ -81,25 +78,19 @@ export class Figures {
     if (columns.length > 0) {
       this.#digest.textContent = columns.map((f) => [f["First token"] && `first token ${f["First token"]}`, f.Speed].filter(Boolean).join(", ") || "waiting").join(" beside ");
     }
-    const busy = this.#load.running === undefined ? {} : { "Server now": `${this.#load.running} running, ${this.#load.waiting} waiting` };
-    const names = ["First token", "Speed", "Tokens", "Read before", "Drafts accepted", "Queue"];
-    this.#list.replaceChildren(...[
-      ...names.map((name) => /** @type {[string, string]} */ ([name, columns.map((f) => f[name] || "–").join(" | ") || "–"])),
-      ...Object.entries(busy),
-    ].map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
+    const row = (/** @type {string} */ name, /** @type {string[]} */ values, /** @type {object} */ span = {}) =>
+      element("tr", {}, element("th", { scope: "row" }, name), ...values.map((v) => element("td", span, v || "–")));
+    const names = ["First token", "Speed", "Read", "Read before", "Written", "Drafts accepted", "Queue"];
+    const rows = names.map((name) => row(name, columns.length > 0 ? columns.map((f) => f[name]) : [""]));
+    if (tracks.length > 1) rows.unshift(row("", tracks.map((t) => t.answer.params.adapter)));
+    const { running, waiting } = this.#load;
+    if (running !== undefined) rows.push(row("Server now", [`${running} running, ${waiting} waiting`], { colSpan: Math.max(1, columns.length) }));
+    this.#table.replaceChildren(element("tbody", {}, ...rows));
     if (!this.#panel.open) return;
-    const series = tracks.map((t, i) => ({ name: `answer ${i + 1}`, points: speeds(t) }));
+    const series = tracks.map((t, i) => ({ name: `answer ${i + 1}`, points: [{ x: 0, y: 0 }, ...t.arrivals.map(({ at, count }) => ({ x: at - t.asked, y: count }))] }));
     draw(this.#chart, series, (x) => (x < 1000 ? `${x.toFixed(0)} ms` : `${(x / 1000).toFixed(1)} s`));
-    this.#title.textContent = "Tokens per second" + columns.map((f) => (f.Speed ? `: ${f.Speed}` : "")).join("");
+    this.#title.textContent = ["Tokens over the time since they were asked for", ...columns.map((f) => f.Speed).filter(Boolean)].join(", ");
   }
-}
-
-/** The speed over the last few tokens, at each arrival. @param {Track} track */
-function speeds({ asked, arrivals }) {
-  return arrivals.slice(1).map(({ at, count }, i) => {
-    const from = arrivals[Math.max(0, i + 1 - span)];
-    return { x: at - asked, y: ((count - from.count) / Math.max(0.5, at - from.at)) * 1000 };
-  });
 }
 
 /**
@@ -117,7 +108,7 @@ function figuresOf({ answer, asked, arrivals }) {
   return {
     "First token": milliseconds(first.at - asked),
     Speed: speed > 0 ? `${rounded(speed)} tokens/s` : "",
-    Tokens: `${last.count}`,
+    Written: `${last.count} tokens`,
   };
 }
 
@@ -132,9 +123,10 @@ export function settled(usage, timings) {
   return {
     "First token": timings.ttft_ms > 0 ? milliseconds(timings.ttft_ms) : "",
     Speed: timings.decode_tokens_per_second > 0 ? `${rounded(timings.decode_tokens_per_second)} tokens/s` : "",
-    Tokens: `${usage.prompt_tokens} read, ${usage.completion_tokens} written`,
-    "Read before": `${usage.cached_tokens} of ${usage.prompt_tokens}`,
-    "Drafts accepted": timings.draft_proposed > 0 ? `${timings.draft_accepted} of ${timings.draft_proposed}` : "none made",
+    Read: `${usage.prompt_tokens} tokens`,
+    "Read before": `${usage.cached_tokens} of them`,
+    Written: `${usage.completion_tokens} tokens`,
+    "Drafts accepted": timings.draft_proposed > 0 ? `${timings.draft_accepted} of ${timings.draft_proposed}` : "",
     Queue: milliseconds(timings.queue_ms),
   };
 }

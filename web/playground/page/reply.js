@@ -31,7 +31,7 @@ export class Reply {
   #thoughts = element("details", { className: "thoughts", hidden: true }, element("summary", {}, "Reasoning"), this.#reasoning);
   #tokens = new TokenView();
   #fault = element("div", { className: "fault", hidden: true });
-  #foot = element("p", { className: "facts note" });
+  #facts = element("p", { className: "facts note" });
   #actions = element("div", { className: "actions" });
   #column;
   #do;
@@ -56,7 +56,7 @@ export class Reply {
         ? element("span", { className: "note" }, "the chat goes on with this")
         : button("Go on with this", actions.keep, { disabled: place.busy }));
     }
-    this.node.append(head, this.#thoughts, this.#text, this.#tokens.node, this.#fault, this.#foot, this.#actions);
+    this.node.append(head, this.#thoughts, this.#text, this.#tokens.node, this.#fault, element("div", { className: "foot" }, this.#facts, this.#actions));
     this.#renderActions(place);
     this.update();
   }
@@ -81,11 +81,11 @@ export class Reply {
     this.#thoughts.hidden = a.reasoning === "";
     this.#reasoning.textContent = a.reasoning;
     this.#renderFault();
-    this.#foot.textContent = this.#facts();
+    this.#facts.textContent = this.#factsText();
     this.#actions.hidden = open;
   }
 
-  #facts() {
+  #factsText() {
     const { status, usage, timings, finish } = this.#answer;
     if (status === "waiting") return "Waiting for the first token";
     if (status === "broken") return "The connection broke: the answer goes on when it is back";

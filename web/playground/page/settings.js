@@ -30,7 +30,7 @@ const stored = "realm.settings";
 
 /** @type {Settings} */
 export const usual = {
-  model: "", adapter: "", beside: "", system: "", temperature: 0.3, stop: "", schema: "", tokens: false, speculative: "", guest: "",
+  model: "", adapter: "", beside: "", system: "", temperature: 0, stop: "", schema: "", tokens: false, speculative: "", guest: "",
 };
 
 /** The settings of requests that are numbers. */

@@ -83,7 +83,8 @@ function candidates({ token, logprob, top_logprobs }) {
 
 /** @param {number} p */
 function percent(p) {
-  return p >= 0.0995 ? `${(p * 100).toFixed(0)} %` : `${(p * 100).toPrecision(2)} %`;
+  if (p < 0.0001) return "< 0.01 %";
+  return `${(p * 100).toFixed(p < 0.0995 ? 2 : 0)} %`;
 }
 
 /** A token with what cannot be seen made visible. @param {string} text */
