@@ -163,6 +163,7 @@ func readItem(o *object, all []message, l Limits) []message {
 		if m.ToolCallID == "" {
 			o.fail("call_id", "is missing")
 		}
+		o.accept("name") // that of the call
 		all = append(all, m)
 	case "reasoning":
 		m := message{Role: "assistant"}
