@@ -57,7 +57,8 @@ func TestChat(t *testing.T) {
 	if v := x.text(".exchange:last-child .versions"); !strings.Contains(v, "1 of 2") {
 		t.Errorf("versions %q", v)
 	}
-	get[bool](x, `document.querySelector("li:has([aria-current]) button.small").click(), true`)
+	x.want(`document.querySelector("button.chat[aria-current]").title == "` + france + `"`)
+	x.click("li:has([aria-current]) button.small")
 	x.want(exchanges + ` == 0 && document.querySelectorAll("button.chat").length == 1`)
 }
 

@@ -34,7 +34,7 @@ func TestSchema(t *testing.T) {
 	x.click("#settings .close")
 	x.click("#send")
 	x.want(`document.querySelector(".exchange:last-child [data-status=failed]") && document.querySelector("#schema-error").checkVisibility()`)
-	if said := x.text("#schema-error"); !strings.Contains(said, "fish") {
+	if said := x.text("#schema-error"); said != `At #: type: "fish" is no type.` {
 		t.Errorf("at the schema: %q", said)
 	}
 	if said := x.text(".exchange:last-child .fault"); !strings.Contains(said, "Change the setting that it names.") || !strings.Contains(said, "fish") {

@@ -5,7 +5,7 @@ import { ChatList } from "./chats.js";
 import { Composer } from "./composer.js";
 import { isOpen, shownAnswer } from "./conversation.js";
 import { byID, element } from "./element.js";
-import { aboutSchema } from "./errors.js";
+import { aboutSchema, schemaFault } from "./errors.js";
 import { hideWelcome, showWelcome } from "./examples.js";
 import { Figures } from "./figures.js";
 import { History } from "./history.js";
@@ -161,7 +161,7 @@ chat.addEventListener("answer", (event) => {
   // Whoever cannot see the page hears the answer once, whole.
   byID("spoken").textContent = answer.text;
   if (answer.fault && answer.params.response_format && aboutSchema(answer.fault)) {
-    settings.refuseSchema(answer.fault.message);
+    settings.refuseSchema(schemaFault(answer.fault.message));
     settingsPanel.open();
   }
 });
