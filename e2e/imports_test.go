@@ -38,7 +38,7 @@ var only = map[string][]string{
 	"go.opentelemetry.io":               {"web/trace"},
 	"github.com/openai/openai-go":       {"e2e/openai"},
 	"github.com/gofrs/flock":            {"web/store"},
-	"github.com/adrg/xdg":               {"web/store"},
+	"github.com/adrg/xdg":               {"web/config"},
 	"modernc.org/sqlite":                {"web/tenant"},
 	"golang.org/x/time":                 {"web/tenant"},
 	"github.com/pelletier/go-toml":      {"web/config"},

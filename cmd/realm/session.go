@@ -22,7 +22,6 @@ import (
 	"github.com/realm-webgpu/realm/engine/gguf"
 	"github.com/realm-webgpu/realm/engine/model"
 	"github.com/realm-webgpu/realm/hostfn"
-	"github.com/realm-webgpu/realm/web/store"
 )
 
 // modelFlags say which model: a file, or one of the store.
@@ -56,7 +55,10 @@ func (m *modelFlags) read() (*gguf.File, error) {
 		}
 		return f, err
 	}
-	s := store.Open("")
+	s, errStore := (&storeFlags{}).open()
+	if errStore != nil {
+		return nil, fmt.Errorf("%w; %w", errPath, errStore)
+	}
 	found, errStore := s.Find(m.path)
 	if errStore != nil {
 		return nil, fmt.Errorf("%w; %w", errPath, errStore)

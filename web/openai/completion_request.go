@@ -42,10 +42,10 @@ func ParseCompletion(data []byte, l Limits) (*CompletionRequest, error) {
 	sampling(o, l, q)
 	stops(o, l, q)
 	choices(o, l, q)
-	if n := q.N * len(r.Prompts); n > l.Choices {
-		o.fail("n", "%d texts of %d prompts, at most %d in all", n, len(r.Prompts), l.Choices)
+	if n := q.N * len(r.Prompts); n > l.Prompts {
+		o.fail("n", "%d texts of %d prompts, at most %d in all", n, len(r.Prompts), l.Prompts)
 	}
-	if n, ok := o.count("best_of", 1, l.Choices); ok {
+	if n, ok := o.count("best_of", 1, l.BestOf); ok {
 		if n < q.N {
 			o.fail("best_of", "%d is less than n, which is %d", n, q.N)
 		}
