@@ -1,0 +1,87 @@
+package webgpu
+
+import (
+	"sort"
+	"strings"
+	"syscall/js"
+)
+
+// describe says of a GPUAdapter what a page is told.
+func describe(adapter js.Value) Adapter {
+	about := identity{
+		fallback: adapter.Get("isFallbackAdapter").Truthy(), // where info has none yet
+	}
+	if info := adapter.Get("info"); info.Type() == js.TypeObject {
+		about.vendor = text(info, "vendor")
+		about.architecture = text(info, "architecture")
+		about.device = text(info, "device")
+		about.description = text(info, "description")
+		about.fallback = about.fallback || info.Get("isFallbackAdapter").Truthy()
+	}
+	a := Adapter{
+		Name: about.name(), Driver: text(js.Global().Get("navigator"), "userAgent"), API: "page",
+		Class: about.class(), Limits: limitsOf(adapter.Get("limits")),
+	}
+	a.Software = a.Class == ClassSoftware
+	a.Kind = a.Class // a page is not told more
+	features := js.Global().Get("Array").Call("from", adapter.Get("features"))
+	for i := range features.Length() {
+		a.Features = append(a.Features, features.Index(i).String())
+	}
+	sort.Strings(a.Features)
+	return a
+}
+
+func text(object js.Value, name string) string {
+	if v := object.Get(name); v.Type() == js.TypeString {
+		return v.String()
+	}
+	return ""
+}
+
+func limitsOf(l js.Value) Limits {
+	return Limits{
+		StorageBinding: int64(l.Get("maxStorageBufferBindingSize").Float()), Buffer: int64(l.Get("maxBufferSize").Float()),
+		WorkgroupInvocations: l.Get("maxComputeInvocationsPerWorkgroup").Int(), WorkgroupMemory: l.Get("maxComputeWorkgroupStorageSize").Int(),
+		StorageBuffers: l.Get("maxStorageBuffersPerShaderStage").Int(), WorkgroupsPerDimension: l.Get("maxComputeWorkgroupsPerDimension").Int(),
+	}
+}
+
+// identity is what a GPUAdapterInfo says: little, so that pages cannot tell users
+// apart. https://www.w3.org/TR/webgpu/#gpuadapterinfo
+type identity struct {
+	vendor, architecture, device, description string
+	fallback                                  bool
+}
+
+func (i identity) name() string {
+	if i.description != "" {
+		return i.description
+	}
+	if name := strings.Join(strings.Fields(i.vendor+" "+i.architecture+" "+i.device), " "); name != "" {
+		return name
+	}
+	return "unnamed adapter"
+}
+
+// class names the class of device whose defaults fit. Browsers do not say which
+// kind of GPU it is: those of vendors that make mostly the one count as that, and
+// others as having memory of their own.
+func (i identity) class() string {
+	all := strings.ToLower(i.vendor + " " + i.architecture + " " + i.device + " " + i.description)
+	has := func(words ...string) bool {
+		for _, word := range words {
+			if strings.Contains(all, word) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case i.fallback, has("swiftshader", "llvmpipe", "lavapipe", "basic render", "warp"):
+		return ClassSoftware
+	case has("apple", "qualcomm", "adreno", "arm ", "mali", "img-tec", "powervr", "intel"):
+		return ClassIntegrated
+	}
+	return ClassDiscrete
+}
