@@ -19,8 +19,18 @@ globalThis.realmGuest = (() => {
     return WebAssembly.compile(bytes);
   }
 
-  // Makes an instance. functions are its imports, {module, name, wide}: wide ones
-  // return an i64. A call of one suspends the guest: its number goes to call, its
+  // Calls f when the page has had its turn. Guests go on as soon as a promise is kept,
+  // and what spins would keep the page's own events waiting for ever.
+  const turns = [];
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => turns.shift()();
+  function afterTurn(f) {
+    turns.push(f);
+    port2.postMessage(null);
+  }
+
+  // Makes an instance. functions are its imports, {module, name, wide}: the wide one
+  // returns an i64, and gives fuel. A call of one suspends the guest: its number goes to call, its
   // arguments to the field args, 64 bits each, and resume or abort of the instance
   // ends it. pages bound the memory, which is imported as memory.name of memory.module.
   async function instantiate(module, functions, memory, call) {
@@ -33,7 +43,7 @@ globalThis.realmGuest = (() => {
       imports[module][name] = new WebAssembly.Suspending((...values) => {
         values.forEach((value, i) => { args[i] = BigInt(value); });
         return new Promise((resolve, reject) => {
-          instance.resume = (result) => resolve(wide ? BigInt(result) : result);
+          instance.resume = wide ? (result) => afterTurn(() => resolve(BigInt(result))) : resolve;
           instance.abort = () => reject(new Error("the host has ended the guest"));
           call(number);
         });
