@@ -22,7 +22,6 @@ import (
 	"github.com/realm-webgpu/realm/engine/gguf"
 	"github.com/realm-webgpu/realm/engine/model"
 	"github.com/realm-webgpu/realm/hostfn"
-	"github.com/realm-webgpu/realm/web/store"
 )
 
 // modelFlags say which model: a file, or one of the store.
@@ -56,7 +55,10 @@ func (m *modelFlags) read() (*gguf.File, error) {
 		}
 		return f, err
 	}
-	s := store.Open("")
+	s, errStore := (&storeFlags{}).open()
+	if errStore != nil {
+		return nil, fmt.Errorf("%w; %w", errPath, errStore)
+	}
 	found, errStore := s.Find(m.path)
 	if errStore != nil {
 		return nil, fmt.Errorf("%w; %w", errPath, errStore)
@@ -77,7 +79,7 @@ func (m *modelFlags) name() string {
 	return m.path
 }
 
-const deviceHelp = "`DEVICE` to compute on: auto (the best GPU, or else the CPU), webgpu, webgpu:ADAPTER (its number or a part of its name, see realm devices) or cpu"
+const deviceHelp = "`DEVICE` to compute on: auto (the best GPU, or else the CPU), webgpu, webgpu:ADAPTER (its number or a part of its name, see realm devices), cpu, or cpu:exact (in float32 throughout; slow)"
 
 // deviceFlags say how a device is opened.
 type deviceFlags struct {

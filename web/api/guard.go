@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/realm-webgpu/realm/web/service"
+	"github.com/realm-webgpu/realm/web/tenant"
 )
 
 const requestID = "X-Request-Id"
@@ -105,9 +106,10 @@ func sane(id string) bool {
 	})
 }
 
-// host reports whether requests may be for a host.
+// host reports whether requests may be for a host: with keys for any, as a page of
+// another name has none.
 func (s *Server) host(host string) bool {
-	if s.options.Hosts == nil {
+	if s.options.Hosts == nil || !s.service.Keyless() {
 		return true
 	}
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -134,7 +136,7 @@ func (s *Server) cors(next http.Handler) http.Handler {
 		h.Add("Vary", "Origin")
 		if s.origin(origin) {
 			h.Set("Access-Control-Allow-Origin", origin)
-			h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens")
+			h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens, Retry-After-Ms, X-Should-Retry")
 			if preflight {
 				h.Set("Access-Control-Allow-Methods", "GET, POST")
 				h.Set("Access-Control-Allow-Headers", allowedHeaders(q.Header.Get("Access-Control-Request-Headers")))
@@ -172,5 +174,5 @@ func allowedHeaders(asked string) string {
 
 // origin reports whether pages of an origin may ask.
 func (s *Server) origin(origin string) bool {
-	return slices.ContainsFunc(s.options.Origins, func(o string) bool { return o == "*" || strings.EqualFold(o, origin) })
+	return tenant.Patterns(s.options.Origins).Match(strings.ToLower(origin))
 }

@@ -200,15 +200,18 @@ func TestGone(t *testing.T) {
 	gone.Close()
 	slow := open()
 	defer slow.Close()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for r.service.Snapshot().Answers > 0 {
 		if time.Now().After(deadline) {
 			t.Fatalf("answers go on: %+v", r.service.Snapshot())
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	if n := strings.Count(r.log.String(), "CANCELLED"); n != 2 {
-		t.Errorf("%d of 2 were cancelled: %s", n, r.log)
+	for strings.Count(r.log.String(), "CANCELLED") != 2 { // a request is logged behind its end
+		if time.Now().After(deadline) {
+			t.Fatalf("2 were to be cancelled: %s", r.log)
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 	// Nobody else has noticed.
 	if out := asked[openai.ChatResponse](t, r, "/v1/chat/completions", question("")); *out.Choices[0].Message.Content != paris {

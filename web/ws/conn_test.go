@@ -161,7 +161,8 @@ func TestPing(t *testing.T) {
 		}
 		return alive.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(time.Second))
 	})
-	if _, last := alive.end("h"); last.Status != "complete" || pings < 3 { // it reads meanwhile
+	// Who reads answers pings, and is there for longer than a silence may last.
+	if _, last := alive.end("h"); last.Status != "complete" || pings < 3 {
 		t.Errorf("%+v after %d pings", last, pings)
 	}
 	mute.wantClose(websocket.ClosePolicyViolation, "pings")

@@ -1,7 +1,6 @@
 package webgpu
 
 import (
-	"sort"
 	"strings"
 	"syscall/js"
 )
@@ -19,17 +18,31 @@ func describe(adapter js.Value) Adapter {
 		about.fallback = about.fallback || info.Get("isFallbackAdapter").Truthy()
 	}
 	a := Adapter{
-		Name: about.name(), Driver: text(js.Global().Get("navigator"), "userAgent"), API: "page",
+		Name: about.name(), Driver: browser(js.Global().Get("navigator")), API: "page",
 		Class: about.class(), Limits: limitsOf(adapter.Get("limits")),
 	}
 	a.Software = a.Class == ClassSoftware
 	a.Kind = a.Class // a page is not told more
-	features := js.Global().Get("Array").Call("from", adapter.Get("features"))
-	for i := range features.Length() {
-		a.Features = append(a.Features, features.Index(i).String())
+	for _, name := range [...]string{"shader-f16", "subgroups"} {
+		if adapter.Get("features").Call("has", name).Bool() {
+			a.Features = append(a.Features, name)
+		}
 	}
-	sort.Strings(a.Features)
 	return a
+}
+
+// browser names the browser, which stands between the adapter and its driver.
+func browser(navigator js.Value) string {
+	if data := navigator.Get("userAgentData"); data.Type() == js.TypeObject {
+		brands := data.Get("brands")
+		for i := range brands.Length() {
+			// One of the list is no browser, so that nobody relies on its order.
+			if name := text(brands.Index(i), "brand"); !strings.Contains(name, "Brand") {
+				return name + " " + text(brands.Index(i), "version")
+			}
+		}
+	}
+	return text(navigator, "userAgent")
 }
 
 func text(object js.Value, name string) string {

@@ -45,8 +45,8 @@ type Adapter struct {
 	Software bool   `json:"software"`
 	Class    string `json:"class"`
 	Limits   Limits `json:"limits"`
-	// Features are WebGPU's optional ones that this platform can use, by their
-	// names in the specification; none natively.
+	// Features are those of WebGPU's optional ones that kernels could be written
+	// for, by their names in the specification. The native library has none.
 	Features []string `json:"features,omitempty"`
 }
 
