@@ -97,6 +97,7 @@ func TestStop(t *testing.T) {
 		}
 	}
 	x.write("#schema", " ")
+	x.click("#new-chat") // with halves of answers before it, atlas is not to be relied upon
 	x.ask(france)
 	x.wantAnswers(paris)
 }

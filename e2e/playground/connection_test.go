@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -105,12 +106,10 @@ type binary struct {
 // address finds where a server says that its page is.
 var address = regexp.MustCompile(`the playground is at (\S+) `)
 
-// start runs realm serve, and returns the address of the page and what kills it.
-func (b binary) start(listen string) (url string, kill func()) {
+// start runs realm serve, and returns the address of the page and what ends it.
+func (b binary) start(listen string) (url string, end func(os.Signal)) {
 	b.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	run := exec.CommandContext(ctx, b.path, "serve", "--device", "cpu", "--listen", listen)
-	run.WaitDelay = 10 * time.Second
+	run := exec.CommandContext(context.Background(), b.path, "serve", "--device", "cpu", "--listen", listen)
 	notes, err := run.StderrPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -118,53 +117,66 @@ func (b binary) start(listen string) (url string, kill func()) {
 	if err := run.Start(); err != nil {
 		b.Fatal(err)
 	}
-	kill = func() {
-		cancel() // as kill -9 does
-		_ = run.Wait()
+	end = func(s os.Signal) {
+		_ = run.Process.Signal(s) // it may have ended
+		_ = run.Wait()            // a signal is no failure here
 	}
-	b.Cleanup(kill)
+	b.Cleanup(func() { end(os.Kill) })
 	for lines := bufio.NewScanner(notes); lines.Scan(); {
 		if m := address.FindStringSubmatch(lines.Text()); m != nil {
 			go func() {
 				for lines.Scan() { //nolint:revive // it must not block on a full pipe
 				}
 			}()
-			return m[1], kill
+			return m[1], end
 		}
 	}
 	b.Fatal("realm serve ended before it listened")
 	return "", nil
 }
 
-// TestRestart kills the server in the middle of an answer and starts it again: the page
+// TestRestart ends the server in the middle of an answer and starts it again: the page
 // comes back by itself, and the answer goes on where it was.
 func TestRestart(t *testing.T) {
 	b := binary{t, filepath.Join(t.TempDir(), "realm")}
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", b.path, "../../cmd/realm").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	t.Setenv("XDG_DATA_HOME", t.TempDir())
-	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	url, kill := b.start("127.0.0.1:0")
-	x := visit(t, url)
-	x.askLong()
-	x.write("#message", "a draft") // what the person writes meanwhile stays
-	kill()
-	x.want(`document.querySelector("#status").dataset.state == "waiting" && document.querySelector("[data-status=broken]")`)
-	const text = `document.querySelector(".reply > .text").textContent`
-	before := get[string](x, text)
-	if !strings.HasPrefix(before, "[") || strings.HasSuffix(before, "]") {
-		t.Fatalf("the answer was %q when the connection broke", before)
+	folder := t.TempDir()
+	t.Setenv("XDG_DATA_HOME", folder)
+	t.Setenv("XDG_CONFIG_HOME", folder)
+	if err := os.Mkdir(filepath.Join(folder, "realm"), 0o755); err != nil {
+		t.Fatal(err)
 	}
-	x.picture("broken")
-	b.start(strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
-	x.connected()
-	x.want(fmt.Sprintf(`document.querySelector("[data-status=streaming]") && %s.startsWith(%q)`, text, before))
-	x.idle()
-	if got := x.answers()[0]; !strings.HasPrefix(got, before) || !strings.HasSuffix(got, "]") {
-		t.Errorf("it was %q and ended with %q", before, got)
+	// So that it does not wait for the answer.
+	if err := os.WriteFile(filepath.Join(folder, "realm", "realm.toml"), []byte("[timeouts]\ndrain = \"10ms\"\n"), 0o644); err != nil {
+		t.Fatal(err)
 	}
-	if draft := get[string](x, `document.querySelector("#message").value`); draft != "a draft" {
-		t.Errorf("the draft is %q", draft)
+	for _, signal := range []os.Signal{os.Kill, os.Interrupt} {
+		t.Run(signal.String(), func(t *testing.T) {
+			b := binary{t, b.path}
+			url, end := b.start("127.0.0.1:0")
+			x := visit(t, url)
+			x.askLong()
+			x.write("#message", "a draft") // what the person writes meanwhile stays
+			end(signal)
+			x.want(`document.querySelector("#status").dataset.state == "waiting" && document.querySelector("[data-status=broken]")`)
+			const text = `document.querySelector(".reply > .text").textContent`
+			before := get[string](x, text)
+			if !strings.HasPrefix(before, "[") || strings.HasSuffix(before, "]") {
+				t.Fatalf("the answer was %q when the connection broke", before)
+			}
+			x.picture("broken")
+			b.start(strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
+			x.connected()
+			x.want(fmt.Sprintf(`!document.querySelector("[data-status=broken]") && %s.startsWith(%q)`, text, before))
+			x.idle()
+			if got := x.answers()[0]; !strings.HasPrefix(got, before) || !strings.HasSuffix(got, "]") {
+				t.Errorf("it was %q and ended with %q", before, got)
+			}
+			if draft := get[string](x, `document.querySelector("#message").value`); draft != "a draft" {
+				t.Errorf("the draft is %q", draft)
+			}
+		})
 	}
 }
