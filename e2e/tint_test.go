@@ -1,43 +1,16 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"os"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/realm-webgpu/realm/e2e/chromium"
 	"github.com/realm-webgpu/realm/shaders"
 	"github.com/realm-webgpu/realm/shaders/quant"
 )
-
-// chromium starts a headless browser with WebGPU on its software adapter, and
-// returns a context for one of its pages.
-func chromium(t *testing.T) context.Context {
-	t.Helper()
-	const binary = "/usr/bin/chromium"
-	if _, err := os.Stat(binary); err != nil {
-		if os.Getenv("REALM_REQUIRE_BROWSER") != "" {
-			t.Fatalf("REALM_REQUIRE_BROWSER is set: %v", err)
-		}
-		t.Skipf("NOT TESTED, there is no Chromium (Debian: apt install chromium): %v", err)
-	}
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(binary), chromedp.NoSandbox,
-		chromedp.Flag("enable-unsafe-webgpu", true), chromedp.Flag("use-webgpu-adapter", "swiftshader"),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.UserDataDir(t.TempDir()))...)
-	t.Cleanup(cancel)
-	page, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(cancel)
-	page, cancel = context.WithTimeout(page, 4*time.Minute)
-	t.Cleanup(cancel)
-	return page
-}
 
 // variant is a kernel's text with a name.
 type variant struct {
@@ -112,19 +85,17 @@ func variants(t *testing.T) []variant {
 // TestTint compiles every kernel with Chromium's compiler, which is stricter
 // than wgpu-native's, into pipelines of a device with WebGPU's default limits.
 func TestTint(t *testing.T) {
-	page := chromium(t)
-	// WebGPU wants a page of a secure origin; localhost is one.
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	page := chromium.Open(t)
+	origin := chromium.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "<!doctype html><title>kernels</title>")
 	}))
-	defer server.Close()
 	const open = `(async () => {
 		const adapter = await navigator.gpu.requestAdapter();
 		if (!adapter) return "no adapter";
 		window.device = await adapter.requestDevice();
 		return "";
 	})()`
-	if _, err := chromedp.Run(page, chromedp.Navigate(server.URL)); err != nil {
+	if _, err := chromedp.Run(page, chromedp.Navigate(origin)); err != nil {
 		t.Fatal(err)
 	}
 	problem, err := chromedp.Run(page, chromedp.Evaluate[string](open, chromedp.EvalAwaitPromise))

@@ -19,8 +19,13 @@ type Options struct {
 	// is none; "webgpu" for the best adapter; "webgpu:" and the index of an
 	// adapter or part of its name; or "cpu". Devices lists what there is.
 	Device string
-	// Memory bounds what is taken on the device, in bytes. 0: no bound.
+	// Memory bounds what is taken on the device, in bytes: what would pass it is a
+	// device.MemoryError, before anything of it is taken. 0: no bound, or of the CPU
+	// what the machine, or its control group, has.
 	Memory int64
+	// CacheMemory bounds what the keys and values of all models take on the device, in
+	// bytes. 0: no bound but Memory.
+	CacheMemory int64
 	// AdapterMemory bounds what the adapters of all models take on the device, in
 	// bytes: those that nobody uses give way to others. 0: no bound but Memory.
 	AdapterMemory int64
@@ -46,6 +51,7 @@ type Engine struct {
 	scheduler     *batch.Scheduler
 	notice        func(string)
 	adapterBudget *model.AdapterBudget
+	cacheBudget   *cacheBudget
 
 	mu      sync.Mutex
 	closed  bool
@@ -57,10 +63,10 @@ type Engine struct {
 // choices; ErrOption; device.ErrNotFound for an adapter that is not there; and
 // what the driver says.
 func Open(o Options) (*Engine, error) {
-	if o.Memory < 0 || o.AdapterMemory < 0 || o.Threads < 0 || o.QueueLimit < 0 || o.QueueTimeout < 0 {
-		return nil, fmt.Errorf("engine: open: Memory %d, AdapterMemory %d, Threads %d, QueueLimit %d, QueueTimeout %s: %w", o.Memory, o.AdapterMemory, o.Threads, o.QueueLimit, o.QueueTimeout, ErrOption)
+	if o.Memory < 0 || o.CacheMemory < 0 || o.AdapterMemory < 0 || o.Threads < 0 || o.QueueLimit < 0 || o.QueueTimeout < 0 {
+		return nil, fmt.Errorf("engine: open: Memory %d, CacheMemory %d, AdapterMemory %d, Threads %d, QueueLimit %d, QueueTimeout %s: %w", o.Memory, o.CacheMemory, o.AdapterMemory, o.Threads, o.QueueLimit, o.QueueTimeout, ErrOption)
 	}
-	e := &Engine{notice: o.Notice, adapterBudget: model.NewAdapterBudget(o.AdapterMemory)}
+	e := &Engine{notice: o.Notice, adapterBudget: model.NewAdapterBudget(o.AdapterMemory), cacheBudget: &cacheBudget{limit: o.CacheMemory}}
 	var err error
 	if e.device, err = e.open(o); err != nil {
 		return nil, fmt.Errorf("engine: open: %w", err)

@@ -21,8 +21,13 @@ type LoadOptions struct {
 	// for.
 	Context int
 	// CacheTokens is how many tokens the sequences of the model can hold
-	// together, forks counting what they do not share. 0: Context.
+	// together, forks counting what they do not share. 0: what CacheMemory has room
+	// for, or Context.
 	CacheTokens int
+	// CacheMemory is the most bytes that keys and values of the model take: less than
+	// CacheTokens, or than one sequence of Context tokens, is a device.MemoryError.
+	// 0: no bound but those of Options.
+	CacheMemory int64
 	// StepTokens is the most tokens that a step reads. The scheduler takes fewer
 	// where others wait. 0: what the device takes.
 	StepTokens int
@@ -49,6 +54,7 @@ type Model struct {
 	ends      []int32        // end-of-generation tokens
 	pool      *kv.Pool
 	cache     device.Cache
+	reserved  int64 // of the engine's cacheBudget
 	core      *batch.Model
 	adapters  *model.Adapters
 	files     adapterFiles
@@ -75,9 +81,6 @@ func (e *Engine) Load(ctx context.Context, f *gguf.File, o LoadOptions) (*Model,
 }
 
 func (m *Model) load(ctx context.Context, f *gguf.File, o LoadOptions) error {
-	if o.Context < 0 || o.CacheTokens < 0 || o.CacheTokens > maxCacheTokens || o.StepTokens < 0 {
-		return fmt.Errorf("Context %d, CacheTokens %d, StepTokens %d: %w", o.Context, o.CacheTokens, o.StepTokens, ErrOption)
-	}
 	d := m.engine.device
 	var err error
 	if m.tokenizer, err = token.New(f); err != nil {
@@ -86,10 +89,20 @@ func (m *Model) load(ctx context.Context, f *gguf.File, o LoadOptions) error {
 	if m.template, err = newTemplate(f, m.tokenizer, o.Template); err != nil {
 		return err
 	}
-	spec, err := m.planCache(f, o)
+	// Gigabytes should not be read to find out that there is no room for them.
+	plan, err := m.engine.plan(f, o)
+	if err == nil {
+		err = plan.Err
+	}
 	if err != nil {
 		return err
 	}
+	spec := plan.cache
+	m.context = plan.Context
+	if err := m.engine.cacheBudget.take(spec); err != nil {
+		return err
+	}
+	m.reserved = spec.Bytes()
 	if m.cache, err = d.NewCache(spec); err != nil {
 		return fmt.Errorf("cache of %d tokens (a smaller context takes less): %w", spec.Pages*device.PageTokens, err)
 	}
@@ -112,39 +125,6 @@ func (m *Model) load(ctx context.Context, f *gguf.File, o LoadOptions) error {
 
 // encoder reports whether the model has hidden states only, and no next token.
 func (m *Model) encoder() bool { return m.model.Config().Encoder }
-
-// planCache returns the cache to make, once it is sure that it and the weights
-// are within the bound of the device: gigabytes should not be read to find out.
-func (m *Model) planCache(f *gguf.File, o LoadOptions) (device.CacheSpec, error) {
-	plan, err := model.Plan(f, o.Context, o.CacheType)
-	if err != nil {
-		return device.CacheSpec{}, err
-	}
-	config, err := model.ReadConfig(f)
-	if err != nil {
-		return device.CacheSpec{}, err
-	}
-	m.context = plan.Context
-	tokens := o.CacheTokens
-	if tokens == 0 {
-		tokens = m.context
-	}
-	spec := config.CacheSpec(pagesOf(tokens), o.CacheType)
-	weights, memory := min(plan.File, plan.Weights), m.engine.device.Memory()
-	if need, used := weights+spec.Bytes(), memory.Total(); memory.Budget > 0 && need > memory.Budget-used {
-		return spec, &device.MemoryError{
-			Kind:   device.KindWeights,
-			Name:   fmt.Sprintf("weights, and a cache of %d tokens", tokens),
-			Need:   need,
-			Used:   used,
-			Budget: memory.Budget,
-		}
-	}
-	return spec, nil
-}
-
-// maxCacheTokens is more than any memory holds, and keeps bytes countable.
-const maxCacheTokens = 1 << 28
 
 // Close gives back what the model takes on the device. Its sequences fail with
 // ErrClosed afterwards.
@@ -169,6 +149,7 @@ func (m *Model) release() {
 		if m.model != nil {
 			m.model.Release()
 		}
+		m.engine.cacheBudget.give(m.reserved)
 	})
 }
 

@@ -71,7 +71,7 @@ func (f *serveFlags) add(c *cobra.Command) {
 	flags.StringArrayVarP(&f.models, "model", "m", nil, "GGUF `FILE` of a model, or a name of realm list, in place of those that are configured; may be given several times")
 	flags.StringVar(&f.device, "device", "", deviceHelp)
 	f.opening.add(flags)
-	flags.Var(&f.kv, "kv-memory", "the most memory for keys and values of each model, such as 2GB")
+	flags.Var(&f.kv, "kv-memory", "the most memory for keys and values of all models, such as 2GB")
 	flags.BoolVar(&f.allowOpen, "allow-open", false, "let everyone in who reaches the address, without keys")
 }
 

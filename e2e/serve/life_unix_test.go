@@ -72,7 +72,7 @@ func TestHangup(t *testing.T) {
 
 // TestTerminate lets what runs end, and says why sockets are closed.
 func TestTerminate(t *testing.T) {
-	s := realm.NewHome(t).Serve("")
+	s := realm.NewHome(t).Serve("[timeouts]\ndrain = '2m'\n")
 	_, body := begun(t, s)
 	idle, busy := socket(t, s, ""), socket(t, s, "")
 	say(t, busy, `{"id":"long","function":"generate","params":`+long+`}`)

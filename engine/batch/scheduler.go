@@ -332,12 +332,17 @@ func (s *Scheduler) sent(f *flight, e *entry) {
 	}
 }
 
-// compile makes a program while the lock is free. A program that cannot be made
-// ends the runs that want it.
+// compile makes a program while the lock is free, at the cost of others where there
+// is no memory for all. A program that cannot be made ends the runs that want it.
 func (s *Scheduler) compile(m *Model, key programKey) {
 	s.mu.Unlock()
 	x, err := m.compile(key)
 	s.mu.Lock()
+	if errors.Is(err, device.ErrMemory) && s.shed() {
+		s.mu.Unlock()
+		x, err = m.compile(key)
+		s.mu.Lock()
+	}
 	if err != nil {
 		s.failEntries(err)
 		return
@@ -348,6 +353,30 @@ func (s *Scheduler) compile(m *Model, key programKey) {
 		return
 	}
 	m.programs[key] = x
+}
+
+// shed releases the programs of all models whose results nobody waits for, which are
+// made again when they are wanted. It reports whether there were any.
+func (s *Scheduler) shed() bool {
+	wanted := func(x *executable) bool {
+		for _, f := range s.air {
+			if f.executable == x {
+				return true
+			}
+		}
+		return s.last != nil && s.last.executable == x
+	}
+	any := false
+	for m := range s.models {
+		for key, x := range m.programs {
+			if !wanted(x) {
+				x.Release()
+				delete(m.programs, key)
+				any = true
+			}
+		}
+	}
+	return any
 }
 
 // fail ends the runs of the step that was put together, or where the device is of

@@ -71,6 +71,15 @@ func (m *Model) CacheSpec(pages int, t device.CacheType) device.CacheSpec {
 	return m.config.CacheSpec(pages, t)
 }
 
+// Bytes returns the device memory of the weights.
+func (m *Model) Bytes() int64 {
+	n := int64(0)
+	for _, w := range m.owned {
+		n += w.Bytes()
+	}
+	return n
+}
+
 // Release gives back the device memory of the weights, after the steps in flight.
 func (m *Model) Release() {
 	for _, w := range m.owned {

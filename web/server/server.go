@@ -19,6 +19,7 @@ import (
 	"github.com/realm-webgpu/realm/web/config"
 	"github.com/realm-webgpu/realm/web/metrics"
 	"github.com/realm-webgpu/realm/web/openai"
+	"github.com/realm-webgpu/realm/web/playground"
 	"github.com/realm-webgpu/realm/web/service"
 	"github.com/realm-webgpu/realm/web/tenant"
 	"github.com/realm-webgpu/realm/web/trace"
@@ -46,6 +47,7 @@ type Server struct {
 	tracer  *trace.Tracer // nil: until it is open
 	service *service.Service
 	sockets *ws.Server
+	page    http.Handler
 
 	reloading sync.Mutex
 	config    atomic.Pointer[config.Config]
@@ -79,8 +81,8 @@ func New(ctx context.Context, c *config.Config, o Options) (s *Server, err error
 		return s, err
 	}
 	s.engine, err = engine.Open(engine.Options{
-		Device: c.Device, Memory: int64(c.Memory.Total), AdapterMemory: int64(c.Memory.Adapters),
-		Threads: c.Threads, QueueLimit: c.Queue.Limit,
+		Device: c.Device, Memory: int64(c.Memory.Total), CacheMemory: int64(c.Memory.KV), AdapterMemory: int64(c.Memory.Adapters),
+		Threads: c.Threads, QueueLimit: c.Queue.Limit, QueueTimeout: time.Duration(c.Timeouts.Queue),
 		Notice: func(line string) { s.log.Warn(line) },
 	})
 	if err != nil {
@@ -100,7 +102,7 @@ func New(ctx context.Context, c *config.Config, o Options) (s *Server, err error
 		return s, err
 	}
 	s.metrics.Watch(s.service)
-	s.sockets = ws.New(socketOptions(c, s.service, o))
+	s.sockets, s.page = ws.New(socketOptions(c, s.service, o)), playground.Handler()
 	s.config.Store(c)
 	s.route(c)
 	return s, s.preload(ctx, c)
@@ -211,7 +213,7 @@ func (s *Server) httpOptions(c *config.Config) api.Options {
 		Service: s.service, Limits: limitsOf(c), Origins: c.WebSocket.Origins, Hosts: hostsOf(c), Metrics: s.metrics.Handler(),
 		ReadTimeout: time.Duration(c.Timeouts.Read), WriteTimeout: time.Duration(c.Timeouts.Write),
 		Version: s.options.Version, Log: s.log,
-		Others: map[string]http.Handler{"/ws": s.sockets},
+		Others: map[string]http.Handler{"/ws": s.sockets, "/{$}": s.page, playground.Prefix: s.page},
 	}
 }
 

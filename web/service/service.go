@@ -81,8 +81,6 @@ const defaultTimeout = 10 * time.Minute
 type Service struct {
 	options Options
 	log     *slog.Logger
-	ctx     context.Context // ends with Close
-	cancel  context.CancelFunc
 	models  *models
 	guests  *guests
 	tenants tenants
@@ -110,14 +108,15 @@ func New(ctx context.Context, o Options) (*Service, error) {
 		o.GuestLog = silent
 	}
 	s := &Service{options: o, log: o.Log, answers: map[*Answer]struct{}{}, limiter: tenant.NewLimiter()}
-	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	var err error
 	if s.guests, err = newGuests(ctx, o.Tenants); err != nil {
 		return nil, fmt.Errorf("service: new: %w", err)
 	}
-	s.models = newModels(s)
+	if s.models, err = newModels(s); err != nil {
+		return nil, errors.Join(fmt.Errorf("service: new: %w", err), s.guests.close())
+	}
 	if err := s.Update(ctx, o.Live); err != nil {
-		return nil, errors.Join(err, s.guests.close())
+		return nil, errors.Join(err, s.models.library.Close(), s.guests.close())
 	}
 	return s, nil
 }
@@ -141,7 +140,8 @@ func (s *Service) Update(ctx context.Context, l Live) error {
 	}
 	s.live.Store(&l)
 	s.options.Engine.SetQueueTimeout(l.QueueTimeout)
-	return s.models.set(l.Models, kept)
+	s.models.set(l.Models, kept)
+	return nil
 }
 
 // Close ends what runs and gives back what was loaded. The engine stays open.
@@ -149,9 +149,8 @@ func (s *Service) Close() error {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = s.Drain(ended) // it says that it has cancelled what ran
-	s.cancel()
 	s.tenants.close()
-	return errors.Join(s.models.close(), s.guests.close())
+	return errors.Join(s.models.library.Close(), s.guests.close())
 }
 
 // Ready says whether requests are taken: nil, or why not.

@@ -53,6 +53,8 @@ type Device struct {
 var (
 	_ device.Device  = (*Device)(nil)
 	_ device.Counted = (*Device)(nil)
+	_ device.Sized   = (*Device)(nil)
+	_ device.Settler = (*Device)(nil)
 )
 
 // New returns a device, whose goroutines run until Close.

@@ -114,10 +114,15 @@ func (d *Device) take(kind device.Kind, name string, n int64) error {
 	if d.memory.take(kind, name, n) == nil {
 		return nil
 	}
+	d.Settle()
+	return d.memory.take(kind, name, n)
+}
+
+// Settle implements [device.Settler].
+func (d *Device) Settle() {
 	over := make(barrier)
 	d.mu.Lock()
 	d.queue.after(over)
 	d.mu.Unlock()
 	<-over
-	return d.memory.take(kind, name, n)
 }

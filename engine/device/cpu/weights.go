@@ -262,3 +262,18 @@ func (w *weights) decode(dst []float32, expert, i int, parts *quant.Parts) {
 		dst, src = dst[w.format.BlockElements:], src[w.format.BlockBytes:]
 	}
 }
+
+// MatrixBytes implements [device.Sized].
+func (d *Device) MatrixBytes(f *quant.Format, rows, columns, experts int) int64 {
+	n, err := f.RowBytes(columns)
+	if err != nil {
+		return 0 // Upload refuses it
+	}
+	return int64(n) * int64(rows) * int64(max(experts, 1))
+}
+
+// VectorBytes implements [device.Sized].
+func (d *Device) VectorBytes(elements int) int64 { return 4 * int64(elements) }
+
+// CacheBytes implements [device.Sized].
+func (d *Device) CacheBytes(spec device.CacheSpec) int64 { return spec.Bytes() }

@@ -45,6 +45,9 @@ type Adapter struct {
 	Software bool   `json:"software"`
 	Class    string `json:"class"`
 	Limits   Limits `json:"limits"`
+	// Features are those of WebGPU's optional ones that kernels could be written
+	// for, by their names in the specification. The native library has none.
+	Features []string `json:"features,omitempty"`
 }
 
 // Adapters lists the adapters, in the driver's order.
@@ -110,6 +113,7 @@ func Open(o Options) (*Device, error) {
 	d.info = device.Info{
 		Backend: "webgpu", Name: a.Name, Driver: a.Driver, Software: a.Software, Class: a.Class,
 		MaxBinding: d.limits.StorageBinding, MaxBuffer: d.limits.Buffer, MaxRows: d.tuning.MaxRows,
+		Features: a.Features,
 	}
 	if d.idle, err = d.newBuffer("idle", device.KindScratch, 256, usageStorage); err == nil {
 		d.reader, err = d.newReadback(256)
@@ -168,7 +172,7 @@ func (d *Device) check() error {
 		return fmt.Errorf("webgpu: %w", device.ErrClosed)
 	}
 	if err := d.gpu.err(); err != nil {
-		return fmt.Errorf("webgpu: %w: %v", device.ErrLost, err)
+		return fmt.Errorf("webgpu: %w: %w", device.ErrLost, err)
 	}
 	return nil
 }

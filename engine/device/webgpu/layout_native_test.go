@@ -1,3 +1,5 @@
+//go:build !js
+
 package webgpu
 
 import (
@@ -7,7 +9,7 @@ import (
 	"github.com/cogentcore/webgpu/wgpu"
 )
 
-// TestBindingLayout holds the structs of the binding to what native.go reads
+// TestBindingLayout holds the structs of the binding to what gpu_native.go reads
 // of them: the C references are pointers at fixed places.
 func TestBindingLayout(t *testing.T) {
 	for _, c := range []struct {

@@ -227,6 +227,9 @@ func (g *gpu) newPipeline(label, wgsl string) (pipeline, error) {
 	return pipeline{p}, err
 }
 
+// ready waits until the kernel is compiled, which newPipeline did.
+func (p pipeline) ready() error { return nil }
+
 func (p pipeline) release() { p.p.Release() }
 
 // binding is a range of a buffer for a kernel.
@@ -256,7 +259,7 @@ type recording struct {
 	dispatches []C.realm_dispatch
 }
 
-func newRecording(n int) *recording {
+func (g *gpu) newRecording(n int) *recording {
 	if n == 0 {
 		return &recording{}
 	}
