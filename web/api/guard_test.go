@@ -174,11 +174,6 @@ func TestKeys(t *testing.T) {
 // TestGone ends what a client has left, and drops a client that reads nothing.
 func TestGone(t *testing.T) {
 	r := newRig(t, nil, func(o *Options) { o.WriteTimeout = 300 * time.Millisecond })
-	r.server.Config.ConnState = func(c net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			_ = c.(*net.TCPConn).SetWriteBuffer(2048)
-		}
-	}
 	body := question(`"stream":true,"ignore_eos":true,"max_tokens":450,"n":4,"logprobs":true,"top_logprobs":20`)
 	open := func() *net.TCPConn {
 		c, err := net.Dial("tcp", r.server.Listener.Addr().String())
