@@ -79,7 +79,7 @@ func (m *modelFlags) name() string {
 	return m.path
 }
 
-const deviceHelp = "`DEVICE` to compute on: auto (the best GPU, or else the CPU), webgpu, webgpu:ADAPTER (its number or a part of its name, see realm devices) or cpu"
+const deviceHelp = "`DEVICE` to compute on: auto (the best GPU, or else the CPU), webgpu, webgpu:ADAPTER (its number or a part of its name, see realm devices), cpu, or cpu:exact (in float32 throughout; slow)"
 
 // deviceFlags say how a device is opened.
 type deviceFlags struct {

@@ -66,6 +66,10 @@ type Info struct {
 	MaxBuffer  int64    // bytes of one allocation
 	MaxRows    int      // the largest bucket a Program may have
 	Features   []string // optional powers found: "subgroups", "shader-f16", ...
+
+	// Int8Activations is true where products round their input to signed bytes, 32
+	// with a scale, before they multiply it with quantised weights.
+	Int8Activations bool
 }
 
 // Kind says what memory was taken for.

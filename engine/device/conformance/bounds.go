@@ -41,7 +41,26 @@ const (
 	// boundBlock is of whole blocks in float32 throughout: the sums of some ten
 	// products and normalisations in a row.
 	boundBlock = 1e-9
+	// boundInt8 is of products of inputs that are rounded to signed bytes, 32 with
+	// a scale (device.Info.Int8Activations): the largest of 32 normally distributed
+	// numbers is some 2.1 deviations, a step 2.1/127 of one, and its variance a
+	// twelfth of its square, 2.3e-5; three standard deviations of the largest are
+	// twice that.
+	boundInt8 = 1e-4
+	// boundInt8Block is of whole blocks of such products: some ten, each of which
+	// adds to the error of those before it.
+	boundInt8Block = 2e-3
 )
+
+// rounded returns the bound of a result of products with weights of some formats.
+func (l *lab) rounded(bound, int8 float64, formats ...*stock) float64 {
+	for _, s := range formats {
+		if l.info.Int8Activations && !s.format.Layout.Plain {
+			return max(bound, int8)
+		}
+	}
+	return bound
+}
 
 // deviation accumulates an NMSE.
 type deviation struct{ errors, squares float64 }
