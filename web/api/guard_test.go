@@ -214,6 +214,35 @@ func TestGone(t *testing.T) {
 	}
 }
 
+// TestPageNotRead drops a client that does not read what is none of this package's.
+func TestPageNotRead(t *testing.T) {
+	dropped := make(chan struct{})
+	r := newRig(t, nil, func(o *Options) {
+		o.WriteTimeout = 200 * time.Millisecond
+		o.Others = map[string]http.Handler{"/page": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for page := make([]byte, 1<<20); ; {
+				if _, err := w.Write(page); err != nil {
+					close(dropped)
+					return
+				}
+			}
+		})}
+	})
+	c, err := net.Dial("tcp", r.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte("GET /page HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-dropped:
+	case <-time.After(time.Minute):
+		t.Error("a page waits for its reader")
+	}
+}
+
 // TestSlowBody gives up on a body that does not come.
 func TestSlowBody(t *testing.T) {
 	r := newRig(t, nil, func(o *Options) { o.ReadTimeout = 50 * time.Millisecond })
