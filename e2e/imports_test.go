@@ -23,6 +23,7 @@ const models = "e2e/models"
 // only says which folders may import a library.
 var only = map[string][]string{
 	"github.com/cogentcore/webgpu":      {"engine/device/webgpu"},
+	"github.com/chromedp":               {"e2e/"},
 	"github.com/tetratelabs/wazero":     {"hostfn/", "cmd/"},
 	"github.com/gorilla/websocket":      {"web/", "e2e/"},
 	"github.com/dustin/go-humanize":     {"cmd/", "web/", "e2e/bench"},

@@ -9,8 +9,12 @@ import (
 	"github.com/realm-webgpu/realm/engine/device/conformance"
 )
 
-// verdict is a line of a Go test's output about one test.
-var verdict = regexp.MustCompile(`^\s*--- (PASS|FAIL|SKIP): (\S+) \(`)
+// What a Go test writes about its tests: from here on it speaks of one, and what
+// became of one.
+var (
+	turn    = regexp.MustCompile(`^=== (?:RUN|CONT|NAME)\s+(\S+)`)
+	verdict = regexp.MustCompile(`^\s*--- (PASS|FAIL|SKIP): (\S+) \(`)
+)
 
 // TestPageConformance runs the tests of the WebGPU device in a page, the whole
 // conformance suite among them: on the page's own WebGPU, whose WGSL compiler is
@@ -21,24 +25,25 @@ func TestPageConformance(t *testing.T) {
 		Args: []string{"-test.v", "-test.short"},
 	}
 	verdicts := map[string]string{}
-	var about []string // the lines since the last test began
+	said := map[string][]string{} // by each test
+	last := ""                    // the test that speaks
 	status := program.Run(t, func(line string) {
-		if strings.HasPrefix(line, "=== RUN") {
-			about = about[:0]
-		}
-		about = append(about, line)
-		m := verdict.FindStringSubmatch(line)
-		if m == nil {
-			return
-		}
-		verdicts[m[2]] = m[1]
-		t.Log(line)
-		if m[1] == "FAIL" {
-			t.Errorf("%s", strings.Join(about, "\n"))
+		if m := turn.FindStringSubmatch(line); m != nil {
+			last = m[1]
+		} else if m := verdict.FindStringSubmatch(line); m != nil {
+			verdicts[m[2]] = m[1]
+			t.Log(line)
+		} else {
+			said[last] = append(said[last], line)
 		}
 	})
+	for test, v := range verdicts {
+		if v == "FAIL" {
+			t.Errorf("%s in the page:\n%s", test, strings.Join(said[test], "\n"))
+		}
+	}
 	if status != 0 {
-		t.Errorf("exit status %d; the last that was written:\n%s", status, strings.Join(about, "\n"))
+		t.Errorf("exit status %d; the last was %s:\n%s", status, last, strings.Join(said[last], "\n"))
 	}
 	for _, c := range conformance.Cases(conformance.Small) {
 		if v := verdicts["TestConformance/"+c.Name]; v != "PASS" && v != "SKIP" {

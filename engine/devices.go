@@ -41,7 +41,7 @@ func Devices() []DeviceInfo {
 	return append(adapters(), DeviceInfo{
 		Option:   "cpu",
 		Backend:  "cpu",
-		Name:     runtime.GOARCH + ", plain Go",
+		Name:     runtime.GOARCH + ", " + cpu.Arithmetic(),
 		Driver:   runtime.Version(),
 		Software: true,
 		Class:    "cpu",
@@ -66,8 +66,10 @@ func (e *Engine) open(o Options) (device.Device, error) {
 		return d, err
 	case o.Device == "cpu":
 		return openCPU(o)
+	case o.Device == "cpu:exact":
+		return cpu.New(cpu.Options{Budget: o.Memory, Workers: o.Threads, Exact: true})
 	}
-	return nil, fmt.Errorf("%q: %w: the choices are auto, webgpu, webgpu:NAME-OR-INDEX and cpu", o.Device, ErrDevice)
+	return nil, fmt.Errorf("%q: %w: the choices are auto, webgpu, webgpu:NAME-OR-INDEX, cpu and cpu:exact", o.Device, ErrDevice)
 }
 
 // openBest opens the best adapter, or the CPU where there is none.
@@ -85,6 +87,15 @@ func (e *Engine) openBest(o Options) (device.Device, error) {
 		e.say(fmt.Sprintf("no WebGPU device (%v): computing on the CPU (slower)%s", err, seeDevices))
 	}
 	return openCPU(o)
+}
+
+// openAgain opens the kind of device that an earlier one was.
+func (e *Engine) openAgain(info device.Info) (device.Device, error) {
+	if info.Backend == "cpu" {
+		return openCPU(e.options)
+	}
+	_, adapter, _ := strings.Cut(e.options.Device, ":")
+	return openWebGPU(adapter, e.options)
 }
 
 // saySoftware tells of an adapter that is no GPU.

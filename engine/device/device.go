@@ -66,6 +66,10 @@ type Info struct {
 	MaxBuffer  int64    // bytes of one allocation
 	MaxRows    int      // the largest bucket a Program may have
 	Features   []string // optional powers found: "subgroups", "shader-f16", ...
+
+	// Int8Activations is true where products round their input to signed bytes, 32
+	// with a scale, before they multiply it with quantised weights.
+	Int8Activations bool
 }
 
 // Kind says what memory was taken for.
@@ -298,6 +302,13 @@ type Sized interface {
 type Settler interface {
 	// Settle waits for them.
 	Settle()
+}
+
+// Losable is a Device that can be made to be lost, for tests of what comes then.
+type Losable interface {
+	// Lose has everything fail with ErrLost from now on, the steps in flight too, as
+	// after the reset of a driver. Close gives back what was taken.
+	Lose()
 }
 
 // Counters are the totals of a device since it was opened; those that want to

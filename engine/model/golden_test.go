@@ -46,7 +46,7 @@ func onDevices(t *testing.T, test func(t *testing.T, d bench)) {
 
 func openCPU(t testing.TB, budget int64) bench {
 	t.Helper()
-	d, err := cpu.New(cpu.Options{Budget: budget})
+	d, err := cpu.New(cpu.Options{Budget: budget, Exact: true})
 	if err != nil {
 		t.Fatal(err)
 	}

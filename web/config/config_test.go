@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/adrg/xdg"
+
+	"github.com/realm-webgpu/realm/web/tenant"
 )
 
 const example = "../../docs/realm.example.toml"
@@ -100,9 +102,21 @@ drain = "1m30s"
 [tenants]
 tokens-per-minute = 5000
 queue = 0
+sequences = 2
+pages = 3
+requests-per-minute = 4
 [tenants.guest]
 wall-time = "20s"
 memory = "8MB"
+fuel = 5
+handles = 6
+tickets = 7
+rows = 8
+pages = 9
+tokens = 10
+emit = 11
+calls-per-second = 12
+buffers = 13
 [[models]]
 name = "org/m"
 path = "m.gguf"
@@ -117,8 +131,13 @@ adapters = [{ name = "a", path = "a.gguf" }, { name = "b", source = "builtin:b" 
 		time.Duration(c.Timeouts.Drain) != 90*time.Second || c.Timeouts.Read != Default().Timeouts.Read {
 		t.Errorf("%+v", c)
 	}
-	if l := c.Tenants.Limits(); l.TokensPerMinute != 5000 || l.Queue != 0 || l.Guest.Host().WallTime != 20*time.Second || l.Guest.Host().Memory != 8e6 {
-		t.Errorf("%+v", l)
+	if l, want := c.Tenants.Limits(), (tenant.Limits{
+		TokensPerMinute: 5000, Sequences: 2, Pages: 3, RequestsPerMinute: 4, Guest: tenant.GuestLimits{
+			WallTime: 20 * time.Second, Memory: 8e6, Fuel: 5, Handles: 6, Tickets: 7, Rows: 8, Pages: 9, Tokens: 10,
+			EmitBytes: 11, CallsPerSecond: 12, BufferBytes: 13,
+		},
+	}); l != want {
+		t.Errorf("%+v, want %+v", l, want)
 	}
 	if m := c.Models[0]; m.Path != "/srv/m.gguf" || m.Template != "@/srv/chat.jinja" || m.Adapters[0].Path != "/srv/a.gguf" || m.Adapters[1].Source != "builtin:b" {
 		t.Errorf("%+v", m)

@@ -56,10 +56,7 @@ func ParseCompletion(data []byte, l Limits) (*CompletionRequest, error) {
 			q.BestOf = n
 		}
 	}
-	q.MaxTokens = usualCompletion
-	if n, ok := o.count("max_tokens", 1, maxTokens); ok {
-		q.MaxTokens = n
-	}
+	q.MaxTokens, _ = o.count("max_tokens", 1, maxTokens)
 	if n, ok := o.count("logprobs", 0, l.TopLogprobs); ok {
 		q.Logprobs, q.TopLogprobs = true, n
 	}
@@ -162,6 +159,7 @@ func (r *CompletionRequest) Calls() []service.Call {
 		// Texts of one request are as different as those of one prompt.
 		q.Seed += uint64(i * max(q.N, q.BestOf))
 		all[i] = r.target.call(q)
+		all[i].UsualTokens = usualCompletion
 	}
 	return all
 }

@@ -201,15 +201,20 @@ func (s *Server) preload(ctx context.Context, c *config.Config) error {
 // route makes the handlers of a configuration, which take over from those before.
 func (s *Server) route(c *config.Config) {
 	s.sockets.Update(ws.Live{Limits: limitsOf(c), Origins: c.WebSocket.Origins})
-	a := api.New(api.Options{
+	a := api.New(s.httpOptions(c))
+	handler, admin := s.tracer.Handler(a.Handler()), a.Admin()
+	s.handler.Store(&handler)
+	s.admin.Store(&admin)
+}
+
+// httpOptions returns those of HTTP.
+func (s *Server) httpOptions(c *config.Config) api.Options {
+	return api.Options{
 		Service: s.service, Limits: limitsOf(c), Origins: c.WebSocket.Origins, Hosts: hostsOf(c), Metrics: s.metrics.Handler(),
 		ReadTimeout: time.Duration(c.Timeouts.Read), WriteTimeout: time.Duration(c.Timeouts.Write),
 		Version: s.options.Version, Log: s.log,
 		Others: map[string]http.Handler{"/ws": s.sockets, "/{$}": s.page, playground.Prefix: s.page},
-	})
-	handler, admin := s.tracer.Handler(a.Handler()), a.Admin()
-	s.handler.Store(&handler)
-	s.admin.Store(&admin)
+	}
 }
 
 // hostsOf returns the names that requests may be for without keys; nil: any, for a server

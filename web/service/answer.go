@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -87,17 +88,15 @@ func (a *Answer) prepare() error {
 // bound holds the length of the texts to the server's limit.
 func (a *Answer) bound() error {
 	live, n := a.service.live.Load(), &a.call.Request.MaxTokens
-	if *n == 0 {
-		*n = live.DefaultTokens
+	said := *n > 0
+	if !said {
+		*n = cmp.Or(live.DefaultTokens, a.call.UsualTokens, live.MaxTokens)
 	}
-	if live.MaxTokens == 0 {
-		return nil
-	}
-	if *n > live.MaxTokens {
-		return Invalid("max_tokens", "max_tokens: %d, at most %d", *n, live.MaxTokens)
-	}
-	if *n == 0 {
-		*n = live.MaxTokens
+	if most := live.MaxTokens; most > 0 && *n > most {
+		if said {
+			return Invalid("max_tokens", "max_tokens: %d, at most %d", *n, most)
+		}
+		*n = most
 	}
 	return nil
 }
@@ -124,10 +123,11 @@ func (a *Answer) Close() {
 
 // fault is the error as it is told, with what the service cancelled it for.
 func (a *Answer) fault(err error) *Error {
-	if cause := context.Cause(a.ctx); cause != nil && errors.Is(err, context.Canceled) {
-		err = cause
+	told := errorOf(err)
+	if cause := context.Cause(a.ctx); cause != nil && (told.Code == Cancelled || told.Code == Timeout) {
+		return errorOf(cause)
 	}
-	return errorOf(err)
+	return told
 }
 
 // Run runs the guest and returns once it has ended. The result counts what was done
@@ -156,14 +156,10 @@ func (a *Answer) run(w *writer) error {
 	s := a.service
 	models := &guestModels{answer: a}
 	defer models.release()
-	limits := a.tenant.options.Limits.Guest.Host()
-	if limits.WallTime == 0 {
-		limits.WallTime = s.live.Load().RequestTimeout
-	}
 	g, err := hostfn.NewGuest(a.ctx, hostfn.Config{
 		Engine: s.options.Engine, Models: models, Adapters: guestAdapters{a}, Tenant: a.tenant.engine, Args: args, Emit: w.emit,
 		Log: s.options.GuestLog.With("request", a.call.ID, "tenant", a.tenant.ID()), Capabilities: abi.CapAll,
-		Limits: limits, Saved: a.tenant.saved, Show: a.lease.show(a.call.Chat),
+		Limits: a.tenant.options.Limits.Guest.Host(), Saved: a.tenant.saved, Show: a.lease.show(a.call.Chat),
 	})
 	if err != nil {
 		return err

@@ -21,6 +21,9 @@ type Call struct {
 	Guest string
 	// Request is for the guest. Its Model and Adapter are set by the service.
 	Request guest.Request
+	// UsualTokens is Request.MaxTokens of a request and a server that do not say; 0: what
+	// the context has room for.
+	UsualTokens int
 	// Chat makes the request a conversation, whose answer may reason and call tools, unless
 	// Request.Grammar holds it to something else; nil: text that goes on, as it is.
 	Chat *Chat

@@ -173,7 +173,11 @@ func (s *Service) enter(ctx context.Context, c Call) (*Answer, error) {
 		return nil, err
 	}
 	a := &Answer{service: s, call: c, tenant: t}
-	a.ctx, a.cancel = context.WithCancelCause(ctx)
+	most := s.live.Load().RequestTimeout
+	ctx, stop := context.WithTimeoutCause(ctx, most, &Error{Code: Timeout, Message: fmt.Sprintf("the answer was not there after %v", most)})
+	var cancel context.CancelCauseFunc
+	a.ctx, cancel = context.WithCancelCause(ctx)
+	a.cancel = func(cause error) { cancel(cause); stop() }
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining {

@@ -50,10 +50,14 @@ func Open(ctx context.Context, o Options) (*Tracer, error) {
 	if o.Endpoint == "" {
 		return &Tracer{}, nil
 	}
-	if u, err := url.Parse(o.Endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("trace: open: %q is no URL of a collector, such as http://localhost:4318/v1/traces", o.Endpoint)
+	u, err := url.Parse(o.Endpoint)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("trace: open: %q is no URL of a collector, such as http://localhost:4318", o.Endpoint)
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(o.Endpoint))
+	if u.Path == "" || u.Path == "/" {
+		u.Path = "/v1/traces" // https://opentelemetry.io/docs/specs/otlp/#otlphttp-request
+	}
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(u.String()))
 	if err != nil {
 		return nil, fmt.Errorf("trace: open %s: %w", o.Endpoint, err)
 	}

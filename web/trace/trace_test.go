@@ -22,6 +22,9 @@ func TestTrace(t *testing.T) {
 	var mu sync.Mutex
 	var spans []*tracepb.Span
 	sink := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/traces" {
+			t.Errorf("spans come to %s", r.URL.Path)
+		}
 		data, err := io.ReadAll(r.Body)
 		var q collector.ExportTraceServiceRequest
 		if err == nil {

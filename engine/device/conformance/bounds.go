@@ -33,6 +33,9 @@ const (
 	// units in the last place, tanh no bound of its own, and the usual
 	// polynomials of erf are good to 1.5e-7.
 	boundFunction = 1e-10
+	// boundLogSum is of logarithms of sums of exponentials, whose errors the logarithm
+	// makes small.
+	boundLogSum = 1e-11
 	// boundF16 is of attention over keys and values that were rounded to
 	// float16, to the nearest or towards zero: up to 2^-10 for each value
 	// (mean square 1.6e-7 where truncated, 4e-8 where not), and through the
@@ -41,7 +44,26 @@ const (
 	// boundBlock is of whole blocks in float32 throughout: the sums of some ten
 	// products and normalisations in a row.
 	boundBlock = 1e-9
+	// boundInt8 is of products of inputs that are rounded to signed bytes, 32 with
+	// a scale (device.Info.Int8Activations): the largest of 32 normally distributed
+	// numbers is some 2.1 deviations, a step 2.1/127 of one, and its variance a
+	// twelfth of its square, 2.3e-5; three standard deviations of the largest are
+	// twice that.
+	boundInt8 = 1e-4
+	// boundInt8Block is of whole blocks of such products: some ten, each of which
+	// adds to the error of those before it.
+	boundInt8Block = 2e-3
 )
+
+// rounded returns the bound of a result of products with weights of some formats.
+func (l *lab) rounded(bound, int8 float64, formats ...*stock) float64 {
+	for _, s := range formats {
+		if l.info.Int8Activations && !s.format.Layout.Plain {
+			return max(bound, int8)
+		}
+	}
+	return bound
+}
 
 // deviation accumulates an NMSE.
 type deviation struct{ errors, squares float64 }

@@ -17,7 +17,7 @@ import (
 
 func openCPU(t *testing.T) device.Device {
 	t.Helper()
-	d, err := cpu.New(cpu.Options{})
+	d, err := cpu.New(cpu.Options{Exact: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,6 +47,7 @@ func expertsCases(size Size) []Case {
 
 // mixture is the matrices of an Experts operation.
 type mixture struct {
+	bound          float64
 	embd, ff       int
 	gate, up, down device.Weights
 }
@@ -68,7 +69,7 @@ func newMixture(l *lab, r *rand.Rand, formats [3]*stock, experts []magnitude, em
 		return l.uploadExperts(name, s.format, len(experts), parts...)
 	}
 	return &mixture{
-		embd: embd, ff: ff,
+		bound: l.rounded(boundExperts, 4*boundInt8, formats[:]...), embd: embd, ff: ff,
 		gate: upload("gate", formats[0], embd, 13, ff-13),
 		up:   upload("up", formats[1], embd, ff),
 		down: upload("down", formats[2], ff, embd-9, 9),
@@ -134,13 +135,13 @@ func expertsFormats(l *lab, formats [3]*stock, size Size) {
 		x, router := p.embed(inputs).Slice(8, m.embd), p.embed(routers)
 		one := p.NewBuffer(m.embd)
 		p.Add(m.mix(one, x, router, 1, device.SiLU))
-		p.watch("one", one, boundExperts)
+		p.watch("one", one, m.bound)
 		two := p.NewBuffer(8+m.embd+4).Slice(8, m.embd)
 		p.Add(m.mix(two, x, router, 2, device.GELUTanh))
-		p.watch("two, strided", two, boundExperts)
+		p.watch("two, strided", two, m.bound)
 		out := p.NewOutput(m.embd)
 		p.Add(m.mix(out, p.gathered(x), p.gathered(router), 2, device.GELU))
-		p.watch("two, of outputs", out, boundExperts)
+		p.watch("two, of outputs", out, m.bound)
 		p.compile()
 		for _, n := range b.steps {
 			p.step(stepOf(count(2, n)...))
@@ -194,7 +195,7 @@ func expertsRouted(l *lab, s *stock, used, experts int) {
 		p.Add(&device.Embed{Out: device.View{Buffer: router.Buffer, Width: padded}, Table: routers})
 		out := p.NewBuffer(m.embd)
 		p.Add(m.mix(out, p.embed(inputs), router, used, device.SiLU))
-		p.watch("routed", out, boundExperts)
+		p.watch("routed", out, m.bound)
 		p.compile()
 		all := count(0, each*len(routerRows))
 		for tokens := range slices.Chunk(all, min(rows, len(all))) {
@@ -218,7 +219,7 @@ func expertsAlone(l *lab, s *stock) {
 		out := p.NewBuffer(m.embd)
 		// Of eight logits, six are those of experts, but the last two follow.
 		p.Add(m.mix(out, p.embed(inputs), p.routed(routers, experts), used, device.SiLU))
-		p.watch("experts", out, boundExperts)
+		p.watch("experts", out, m.bound)
 		p.compile()
 		programs[rows] = p
 	}
@@ -259,7 +260,7 @@ func expertsWide(l *lab, s *stock) {
 		p.label = func(s *device.Step, row int) string { return fmt.Sprintf("token %d", s.Tokens[row]) }
 		out := p.NewBuffer(m.embd)
 		p.Add(m.mix(out, p.embed(inputs), p.embed(routers), 2, device.SiLU))
-		p.watch("experts", out, boundExperts)
+		p.watch("experts", out, m.bound)
 		p.compile()
 		p.step(stepOf(count(3, min(rows, 9))...))
 	}
@@ -287,7 +288,7 @@ func expertsSplit(l *lab, some []*stock) {
 		routers := l.inputs(quarters, 12, func(row, e int) float64 { return -float64((e - row + quarters) % quarters) })
 		out := p.NewBuffer(embd)
 		p.Add(m.mix(out, p.embed(l.inputs(quarters, embd, normal("split", 1))), p.routed(routers, quarters), 2, device.SiLU))
-		p.watch("experts", out, boundExperts)
+		p.watch("experts", out, m.bound)
 		p.compile()
 		p.step(stepOf(quarters - 1))
 		p.step(stepOf(count(0, 8)...))

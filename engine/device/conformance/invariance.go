@@ -31,6 +31,7 @@ func invarianceCases(size Size) []Case {
 // cut, if anything does.
 type network struct {
 	heads
+	bound                float64
 	embd, ff, vocabulary int
 	table, output, norm  device.Weights
 	angles               device.Weights
@@ -46,6 +47,11 @@ type networkLayer struct {
 func newNetwork(l *lab, s *stock, t device.CacheType, contextLength int) *network {
 	r := random("network " + s.format.Name)
 	n := &network{heads: heads{count: 8, kv: 2, dim: 32, mode: device.RopeNeoX, cache: t}, embd: segment, ff: 2 * segment, vocabulary: 61}
+	n.bound = boundBlock
+	if t == device.CacheF16 {
+		n.bound = 10 * boundF16 // two layers of it, through products and norms
+	}
+	n.bound = l.rounded(n.bound, boundInt8Block, s)
 	n.table = s.matrix(l, r, n.vocabulary, n.embd)
 	n.output = s.matrix(l, r, n.vocabulary, n.embd)
 	n.norm = l.noise(r, n.embd)
@@ -111,16 +117,9 @@ func (n *network) program(l *lab, rows, sequences, pages int, cache device.Cache
 	p.Add(&device.Gather{Out: last, X: h})
 	logits := p.matmul(last, n.output, nil)
 	p.Add(&device.TopK{Logits: logits, K: 8})
-	p.watch("logits", logits, n.boundOfBlock())
+	p.watch("logits", logits, n.bound)
 	p.compile()
 	return p
-}
-
-func (n *network) boundOfBlock() float64 {
-	if n.cache == device.CacheF16 {
-		return 10 * boundF16 // two layers of it, through products and norms
-	}
-	return boundBlock
 }
 
 // invarianceOf computes a text token by token, in chunks, at once, and beside

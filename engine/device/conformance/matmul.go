@@ -76,11 +76,11 @@ func products(l *lab, s *stock, r *rand.Rand, size Size) []product {
 		}},
 	}
 	for i := range all {
-		all[i].bound = boundSum
+		all[i].bound = l.rounded(boundSum, boundInt8, s)
 	}
 	if size == Full { // the widths of models, and a little more
 		columns := 16*segment + max(segment, unit)/unit*unit
-		all = append(all, product{weight: s.matrix(l, r, 12, columns), bound: boundLong, parts: []named{{"long", 12}}})
+		all = append(all, product{weight: s.matrix(l, r, 12, columns), bound: l.rounded(boundLong, boundInt8, s), parts: []named{{"long", 12}}})
 	}
 	return all
 }
@@ -162,7 +162,7 @@ func matmulSplit(l *lab) {
 		p := l.probe("split "+s.format.Name, 4, nil)
 		x := p.embed(w)
 		p.watch("table", x, boundRounded)
-		p.watch("product", p.matmul(x, w, nil), boundSum)
+		p.watch("product", p.matmul(x, w, nil), l.rounded(boundSum, boundInt8, s))
 		p.compile()
 		p.step(stepOf(0))
 		p.step(stepOf(int32(n-1), int32(n/2), 1))

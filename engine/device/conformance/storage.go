@@ -303,7 +303,7 @@ func storageProduct(l *lab, stock *stock) {
 				total.add(got[i*width+j], l.ref.storages[to][i*width+j])
 			}
 		}
-		l.measure(fmt.Sprintf("rows %d to %d", part.first, part.first+part.rows), total.nmse(), boundSum)
+		l.measure(fmt.Sprintf("rows %d to %d", part.first, part.first+part.rows), total.nmse(), l.rounded(boundSum, boundInt8, stock))
 	}
 }
 

@@ -22,7 +22,7 @@ func (k *adapterDown) run(s *step) {
 func (k *adapterDown) do(_, first, last int) {
 	width, columns := k.bank.Width(), k.bank.Columns
 	for t := first; t < last; t++ {
-		out, x := k.out.row(t), k.x.row(t)
+		out, x := k.out.Row(t), k.x.Row(t)
 		clear(out)
 		slot := k.step.adapter(t, k.out.outputs)
 		if slot < 0 {
@@ -48,27 +48,24 @@ type adapterUp struct {
 
 func (k *adapterUp) run(s *step) {
 	k.step = s
-	k.pool.run(k, s.rows(k.out.outputs), grain(k.bank.Rank*k.out.width))
+	k.pool.run(k, s.rows(k.out.outputs), grain(k.bank.Rank*k.out.Width))
 }
 
 func (k *adapterUp) do(_, first, last int) {
-	rank, width := k.bank.Rank, k.out.width
+	rank, width := k.bank.Rank, k.out.Width
 	for t := first; t < last; t++ {
 		slot := k.step.adapter(t, k.out.outputs)
 		if slot < 0 {
 			continue
 		}
 		scale := k.step.scale(t, k.out.outputs)
-		out, x := k.out.row(t), k.x.row(t)
+		out, x := k.out.Row(t), k.x.Row(t)
 		up := k.up.values[slot*rank*width:][:rank*width]
 		at := 0
 		for part, rows := range k.bank.Parts {
 			to := out[at : at+rows]
 			for r := range rank {
-				v := scale * x[part*rank+r]
-				for i, b := range up[r*width+at:][:rows] {
-					to[i] += float32(v * b)
-				}
+				k.ScaleAdd(to, up[r*width+at:][:rows], scale*x[part*rank+r])
 			}
 			at += rows
 		}

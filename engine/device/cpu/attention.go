@@ -1,64 +1,81 @@
 package cpu
 
 import (
-	"math"
-
 	"github.com/realm-webgpu/realm/engine/device"
 )
 
-// attention is device.Attention. Its items are pairs of a row and a key head,
-// whose keys and values serve all query heads of the group.
+// attention is device.Attention. Its items are pairs of a key head and some rows
+// of a sequence, one after the other: their queries read the same pages.
 type attention struct {
 	base
 	op         device.Attention
 	out, query block
 	cache      *cache
+	runs       []rowRun // of the step
 }
+
+// rowRun is rows that follow each other in a step and are of one sequence.
+type rowRun struct{ first, n int }
+
+// maxQueries bounds the queries of an item, where a row has no more than that.
+const maxQueries = 16
+
+// runRows returns how many rows an item of the attention has at most.
+func runRows(o *device.Attention) int { return max(1, maxQueries/(o.HeadCount/o.HeadCountKV)) }
 
 func (k *attention) run(s *step) {
 	k.step = s
+	k.runs = k.runs[:0]
+	rows := runRows(&k.op)
+	for t, sequence := range s.sequences {
+		if n := len(k.runs) - 1; t > 0 && s.sequences[t-1] == sequence && k.runs[n].n < rows {
+			k.runs[n].n++
+			continue
+		}
+		k.runs = append(k.runs, rowRun{t, 1})
+	}
 	longest := int32(0)
 	for _, length := range s.lengths {
 		longest = max(longest, length)
 	}
-	work := 2 * int(longest) * k.op.HeadDim * k.op.HeadCount / k.op.HeadCountKV
-	k.pool.run(k, len(s.tokens)*k.op.HeadCountKV, grain(work))
+	work := 2 * int(longest) * k.op.HeadDim * k.op.HeadCount / k.op.HeadCountKV * len(s.tokens) / len(k.runs)
+	k.pool.run(k, len(k.runs)*k.op.HeadCountKV, grain(work))
 }
 
 func (k *attention) do(worker, first, last int) {
 	for item := first; item < last; item++ {
-		k.group(&k.lanes[worker], item/k.op.HeadCountKV, item%k.op.HeadCountKV)
+		k.attend(&k.lanes[worker], k.runs[item/k.op.HeadCountKV], item%k.op.HeadCountKV)
 	}
 }
 
-// group computes the query heads of row t that read a key head.
-func (k *attention) group(lane *lane, t, head int) {
-	dim, heads := k.op.HeadDim, k.op.HeadCount/k.op.HeadCountKV
-	query := k.query.row(t)[head*heads*dim : (head+1)*heads*dim]
-	out := k.out.row(t)[head*heads*dim : (head+1)*heads*dim]
-	pages := k.step.table(t)
-	begin, end := k.span(t)
-	n := end - begin
-
-	for i := range n {
-		key := k.cache.keys.read(k.at(pages, head, begin+i), lane.row[:dim])
-		for h := range heads {
-			lane.scores[h*n+i] = k.score(query[h*dim:(h+1)*dim], key)
+// attend computes the query heads that read a key head, of all rows of a run.
+func (k *attention) attend(lane *lane, rows rowRun, head int) {
+	group := k.op.HeadCount / k.op.HeadCountKV
+	width := group * k.op.HeadDim
+	a := &lane.attention
+	a.Begins, a.Ends = a.Begins[:0], a.Ends[:0]
+	for i := range rows.n {
+		copy(lane.queries[i*width:], k.query.Row(rows.first + i)[head*width:(head+1)*width])
+		begin, end := k.span(rows.first + i)
+		for range group {
+			a.Begins, a.Ends = append(a.Begins, int32(begin)), append(a.Ends, int32(end))
 		}
 	}
-	for h := range heads {
-		weigh(lane.scores[h*n : (h+1)*n])
+	a.Out, a.Queries, a.Dim = lane.attended, lane.queries, k.op.HeadDim
+	at := k.cache.at(k.op.Layer, 0, head)
+	a.Half = k.cache.spec.Type == device.CacheF16
+	if a.Half {
+		a.HalfKeys, a.HalfValues = k.cache.keys.half[at:], k.cache.values.half[at:]
+	} else {
+		a.Keys, a.Values = k.cache.keys.full[at:], k.cache.values.full[at:]
 	}
-	sums := lane.sums[:heads*dim]
-	clear(sums)
-	for i := range n {
-		value := k.cache.values.read(k.at(pages, head, begin+i), lane.row[:dim])
-		for h := range heads {
-			accumulate(sums[h*dim:(h+1)*dim], value, lane.scores[h*n+i])
-		}
-	}
-	for i, sum := range sums {
-		out[i] = float32(sum)
+	a.Pages, a.PageStride = k.step.table(rows.first), k.cache.at(0, 1, 0)
+	a.Scale, a.Cap = k.op.Scale, k.op.SoftCap
+	a.Scores, a.Stride = lane.scores, len(a.Pages)*device.PageTokens
+	a.Page, a.Sums = lane.page, lane.sums
+	k.Attend(a)
+	for i := range rows.n {
+		copy(k.out.Row(rows.first + i)[head*width:(head+1)*width], lane.attended[i*width:])
 	}
 }
 
@@ -73,38 +90,4 @@ func (k *attention) span(t int) (begin, end int) {
 		begin = max(0, position-k.op.Window+1)
 	}
 	return begin, end
-}
-
-func (k *attention) at(pages []int32, head, position int) int {
-	return k.cache.at(k.op.Layer, int(pages[position/device.PageTokens]), head, position%device.PageTokens)
-}
-
-func (k *attention) score(query, key []float32) float32 {
-	s := k.op.Scale * dot(query, key)
-	if limit := float64(k.op.SoftCap); limit > 0 {
-		s = soften(s, limit)
-	}
-	return s
-}
-
-// weigh turns scores into the weights of their softmax.
-func weigh(scores []float32) {
-	highest := math.Inf(-1)
-	for _, s := range scores {
-		highest = max(highest, float64(s))
-	}
-	sum := 0.0
-	for _, s := range scores {
-		sum += math.Exp(float64(s) - highest)
-	}
-	for i, s := range scores {
-		scores[i] = float32(math.Exp(float64(s)-highest) / sum)
-	}
-}
-
-func accumulate(sums []float64, value []float32, weight float32) {
-	w := float64(weight)
-	for i, v := range value[:len(sums)] {
-		sums[i] += float64(w * float64(v))
-	}
 }

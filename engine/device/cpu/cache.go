@@ -7,11 +7,12 @@ import (
 	"sync/atomic"
 
 	"github.com/realm-webgpu/realm/engine/device"
-	"github.com/realm-webgpu/realm/shaders/quant"
 )
 
-// cache holds keys and values [layer][page][head_kv][token][head_dim], so that
-// what a head reads of a page lies together, and so does a page of a layer.
+// cache holds keys [layer][page][head_kv][head_dim][token], and values
+// [layer][page][head_kv][token][head_dim], so that what a head reads of a page lies
+// together, and so does a page of a layer. In a page of keys the tokens follow each
+// other: the scores of several are computed side by side.
 type cache struct {
 	device       *Device
 	spec         device.CacheSpec
@@ -106,17 +107,44 @@ func (c *cache) Release() {
 	})
 }
 
-// at returns where the vector of a token of a page begins.
-func (c *cache) at(layer, page, head, token int) int {
+// at returns where a page of a head begins.
+func (c *cache) at(layer, page, head int) int {
 	s := &c.spec
-	return (((layer*s.Pages+page)*s.HeadCountKV+head)*device.PageTokens + token) * s.HeadDim
+	return ((layer*s.Pages+page)*s.HeadCountKV + head) * device.PageTokens * s.HeadDim
+}
+
+// write stores the key and the value [head_kv, head_dim] of a token.
+func (c *cache) write(by arithmetic, lane *lane, layer, page, token int, key, value []float32) {
+	dim := c.spec.HeadDim
+	half := lane.half[:len(key)]
+	if c.keys.half != nil {
+		by.ToF16(half, key)
+	}
+	for head := range c.spec.HeadCountKV {
+		at := c.at(layer, page, head) + token
+		for d := range dim {
+			if c.keys.half != nil {
+				c.keys.half[at+d*device.PageTokens] = half[head*dim+d]
+			} else {
+				c.keys.full[at+d*device.PageTokens] = key[head*dim+d]
+			}
+		}
+	}
+	for head := range c.spec.HeadCountKV {
+		at, from := c.at(layer, page, head)+token*dim, value[head*dim:(head+1)*dim]
+		if c.values.half != nil {
+			by.ToF16(c.values.half[at:at+dim], from)
+		} else {
+			copy(c.values.full[at:], from)
+		}
+	}
 }
 
 // copyPage is CopyPage's turn on the device.
 func (c *cache) copyPage(dst, src int) {
-	n := c.at(0, 1, 0, 0)
+	n := c.at(0, 1, 0)
 	for layer := range c.spec.Layers {
-		to, from := c.at(layer, dst, 0, 0), c.at(layer, src, 0, 0)
+		to, from := c.at(layer, dst, 0), c.at(layer, src, 0)
 		c.keys.copy(to, from, n)
 		c.values.copy(to, from, n)
 	}
@@ -141,27 +169,4 @@ func (s *store) copy(dst, src, n int) {
 		return
 	}
 	copy(s.half[dst:dst+n], s.half[src:src+n])
-}
-
-// write stores x at an offset: in float16, held to the finite range.
-func (s *store) write(at int, x []float32) {
-	if s.half == nil {
-		copy(s.full[at:], x)
-		return
-	}
-	half := s.half[at : at+len(x)]
-	for i, v := range x {
-		half[i] = quant.F32ToF16(quant.ClampF16(v))
-	}
-}
-
-// read returns the elements at an offset: as they lie, or converted into buf.
-func (s *store) read(at int, buf []float32) []float32 {
-	if s.half == nil {
-		return s.full[at : at+len(buf)]
-	}
-	for i, h := range s.half[at : at+len(buf)] {
-		buf[i] = quant.F16ToF32(h)
-	}
-	return buf
 }

@@ -11,12 +11,12 @@ type embed struct {
 
 func (k *embed) run(s *step) {
 	k.step = s
-	k.pool.run(k, len(s.tokens), grain(k.out.width))
+	k.pool.run(k, len(s.tokens), grain(k.out.Width))
 }
 
 func (k *embed) do(worker, first, last int) {
 	for t := first; t < last; t++ {
-		row := k.out.row(t)
+		row := k.out.Row(t)
 		k.table.decode(row, 0, k.token(t), &k.lanes[worker].parts)
 		if k.scale != 0 && k.scale != 1 {
 			for i := range row {
@@ -45,11 +45,11 @@ type embedPosition struct {
 
 func (k *embedPosition) run(s *step) {
 	k.step = s
-	k.pool.run(k, len(s.tokens), grain(k.out.width))
+	k.pool.run(k, len(s.tokens), grain(k.out.Width))
 }
 
 func (k *embedPosition) do(worker, first, last int) {
 	for t := first; t < last; t++ {
-		k.table.decode(k.out.row(t), 0, int(k.step.positions[t]), &k.lanes[worker].parts)
+		k.table.decode(k.out.Row(t), 0, int(k.step.positions[t]), &k.lanes[worker].parts)
 	}
 }

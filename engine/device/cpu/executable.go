@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/engine/device/cpu/simd"
 )
 
 // executable is a compiled program: kernels with their places in scratch
@@ -18,10 +19,12 @@ type executable struct {
 	offsets []int // of each buffer in scratch
 	lanes   []lane
 	mixture mixture // of Experts operations
-	kernels []kernel
-	weights []*weights // those that the kernels read
-	cache   *cache     // nil: none
-	held    []*storage // that buffers are in
+	// activations are rounded by a product that takes them so, for itself.
+	activations simd.Activations
+	kernels     []kernel
+	weights     []*weights // those that the kernels read
+	cache       *cache     // nil: none
+	held        []*storage // that buffers are in
 
 	// Under the device's lock:
 	steps    [device.InFlight]*step
@@ -47,8 +50,11 @@ func (d *Device) Compile(p *device.Program) (device.Executable, error) {
 	}
 	var elements int
 	e.offsets, elements = plan(p)
-	size, slots := laneSizeOf(p), mixtureSizeOf(p)
-	e.bytes = 4*int64(elements) + int64(d.pool.size)*size.bytes() + slots.bytes() + device.InFlight*stepBytes(p, e.topK)
+	size, slots, rounded := laneSizeOf(p), mixtureSizeOf(p), 0
+	if d.kernels != nil {
+		rounded = activationsOf(p)
+	}
+	e.bytes = 4*int64(elements) + int64(d.pool.size)*size.bytes() + slots.bytes() + simd.ActivationBytes(rounded) + device.InFlight*stepBytes(p, e.topK)
 	if err := d.take(device.KindScratch, p.Name, e.bytes); err != nil {
 		return nil, fmt.Errorf("cpu: compile: %w", err)
 	}
@@ -57,6 +63,7 @@ func (d *Device) Compile(p *device.Program) (device.Executable, error) {
 		e.lanes = append(e.lanes, size.lane())
 	}
 	e.mixture = slots.mixture()
+	e.activations = simd.NewActivations(rounded)
 	for i := range e.steps {
 		e.steps[i] = newStep(e)
 	}
@@ -183,7 +190,7 @@ func (e *executable) Read(v device.View, row int, dst []float32) error {
 		return fmt.Errorf("cpu: read: %w: row %d of %d, %d elements of %d", device.ErrStep, row, m, len(dst), v.Width)
 	}
 	b := e.block(v)
-	copy(dst, b.row(row))
+	copy(dst, b.Row(row))
 	d.count.readBack.Add(4 * uint64(v.Width))
 	return nil
 }
@@ -224,6 +231,7 @@ func (e *executable) Release() {
 	e.released = true
 	d.queue.after(action(func() {
 		e.scratch, e.lanes, e.mixture, e.kernels = nil, nil, mixture{}, nil
+		e.activations = simd.Activations{}
 		e.unhold()
 		d.memory.give(device.KindScratch, e.bytes)
 	}))

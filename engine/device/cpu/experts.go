@@ -1,40 +1,45 @@
 package cpu
 
-import "github.com/realm-webgpu/realm/engine/device"
+import (
+	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/engine/device/cpu/simd"
+)
 
 // experts is device.Experts. Every row of a step is routed to its experts, a
-// slot for each; the slots are then sorted by their experts, so that a weight
-// row is decoded once for all rows of X that go through it. A row's experts are
-// added up in the order of their numbers.
+// slot for each; the slots are then sorted by their experts, so that a weight is
+// read once for all rows of X that go through it. A row's experts are added up in
+// the order of their numbers.
 type experts struct {
-	router  block
-	used    int
-	mixture *mixture
-	gated   gated
-	mixed   mixed
-	pool    *pool
+	base
+	router         block
+	used           int
+	mixture        *mixture
+	collect        collect
+	gate, up, down grouped
+	activation     device.Activation
+	mix            mix
 }
 
 // mixture is the scratch memory of a program's Experts operations, which run
 // one after another. A slot is one of the experts of a row: row t has the slots
-// from t*used to (t+1)*used.
+// from t*used to (t+1)*used. What is computed of them is in the order of order.
 type mixture struct {
 	ids    []int32   // [slots] the expert of each
 	shares []float32 // [slots] its weight in the sum
 	order  []int32   // [slots] slots, sorted by expert
+	places []int32   // [slots] where each is in order
 	groups []group   // experts that have slots, by their numbers
 	ends   []int32   // [experts] where the slots of each end in order
-	hidden []float32 // [slots, n_ff]
+	input  []float32 // [slots, n_embd], and then what the experts put out
+	gate   []float32 // [slots, n_ff], and then the hidden state
+	up     []float32 // [slots, n_ff]
 }
 
-// group is an expert and the slots that it has.
-type group struct {
-	expert int
-	slots  []int32
-}
+// group is an expert and where in order its slots are.
+type group struct{ expert, first, last int }
 
 // mixtureSize is the lengths of a mixture, the largest that any operation needs.
-type mixtureSize struct{ slots, experts, hidden int }
+type mixtureSize struct{ slots, experts, input, hidden int }
 
 func mixtureSizeOf(p *device.Program) mixtureSize {
 	var size mixtureSize
@@ -44,6 +49,7 @@ func mixtureSizeOf(p *device.Program) mixtureSize {
 			ff, _ := o.Gate.Shape()
 			size.slots = max(size.slots, slots)
 			size.experts = max(size.experts, o.Router.Width)
+			size.input = max(size.input, slots*o.X.Width)
 			size.hidden = max(size.hidden, slots*ff)
 		}
 	}
@@ -51,8 +57,8 @@ func mixtureSizeOf(p *device.Program) mixtureSize {
 }
 
 func (s mixtureSize) bytes() int64 {
-	const group = 32 // bytes of one
-	return 12*int64(s.slots) + (4+group)*int64(s.experts) + 4*int64(s.hidden)
+	const group = 24 // bytes of one
+	return 16*int64(s.slots) + (4+group)*int64(s.experts) + 4*int64(s.input+2*s.hidden)
 }
 
 func (s mixtureSize) mixture() mixture {
@@ -60,9 +66,12 @@ func (s mixtureSize) mixture() mixture {
 		ids:    make([]int32, s.slots),
 		shares: make([]float32, s.slots),
 		order:  make([]int32, s.slots),
+		places: make([]int32, s.slots),
 		groups: make([]group, 0, s.experts),
 		ends:   make([]int32, s.experts),
-		hidden: make([]float32, s.hidden),
+		input:  make([]float32, s.input),
+		gate:   make([]float32, s.hidden),
+		up:     make([]float32, s.hidden),
 	}
 }
 
@@ -80,33 +89,50 @@ func (e *executable) newExperts(b base, o *device.Experts) (kernel, error) {
 	if err != nil {
 		return nil, err
 	}
+	m, embd, ff := &e.mixture, o.X.Width, gate.rows
+	input := simd.Rows{Data: m.input, Stride: embd, Width: embd}
+	hidden := simd.Rows{Data: m.gate, Stride: ff, Width: ff}
+	grouped := func(w *weights, x, out simd.Rows) grouped {
+		return grouped{base: b, mixture: m, weight: w, x: e.operand(block{Rows: x}), out: out}
+	}
 	return &experts{
-		router: e.block(o.Router), used: o.Used, mixture: &e.mixture, pool: b.pool,
-		gated: gated{base: b, mixture: &e.mixture, x: e.block(o.X), used: o.Used, gate: gate, up: up, activation: o.Activation},
-		mixed: mixed{base: b, mixture: &e.mixture, out: e.block(o.Out), used: o.Used, down: down},
+		base: b, router: e.block(o.Router), used: o.Used, mixture: m, activation: o.Activation,
+		collect: collect{mixture: m, x: e.block(o.X), to: input, used: o.Used},
+		gate:    grouped(gate, input, hidden),
+		up:      grouped(up, input, simd.Rows{Data: m.up, Stride: ff, Width: ff}),
+		down:    grouped(down, hidden, input),
+		mix:     mix{base: b, mixture: m, out: e.block(o.Out), from: input, used: o.Used},
 	}, nil
 }
 
 func (k *experts) run(s *step) {
 	m, rows := k.mixture, s.rows(k.router.outputs)
+	slots := rows * k.used
 	k.route(rows)
-	m.sort(rows*k.used, k.router.width)
-	k.gated.step, k.mixed.step = s, s
-	slots, up, down := rows*k.used, k.gated.up, k.mixed.down
-	k.pool.run(&k.gated, len(m.groups)*up.rows, grain(2*up.columns*(1+slots/max(1, len(m.groups)))))
-	k.pool.run(&k.mixed, down.rows, grain(down.columns*(len(m.groups)+slots)))
+	m.sort(slots, k.router.Width)
+	k.pool.run(&k.collect, slots, grain(k.collect.x.Width))
+	k.gate.run(slots, true)
+	k.up.run(slots, k.gate.weight.packed() != k.up.weight.packed())
+	k.pool.run(k, slots, grain(gluWork*k.gate.out.Width))
+	k.down.run(slots, true)
+	k.pool.run(&k.mix, rows, grain(k.used*k.mix.out.Width))
+}
+
+// do applies the activation to slots.
+func (k *experts) do(_, first, last int) {
+	k.GLU(k.activation, k.gate.out, k.gate.out, k.up.out, first, last)
 }
 
 // route finds the experts of every row, and their shares.
 func (k *experts) route(rows int) {
 	for t := range rows {
-		logits := k.router.row(t)
+		logits := k.router.Row(t)
 		ids, shares := k.mixture.ids[t*k.used:(t+1)*k.used], k.mixture.shares[t*k.used:(t+1)*k.used]
-		best(ids, logits)
+		best(k.arithmetic, ids, logits)
 		for i, id := range ids {
 			shares[i] = logits[id]
 		}
-		weigh(shares)
+		k.Softmax(shares)
 	}
 }
 
@@ -121,67 +147,89 @@ func (m *mixture) sort(slots, experts int) {
 	at := int32(0)
 	for id, n := range ends {
 		if n > 0 {
-			m.groups = append(m.groups, group{id, m.order[at : at+n]})
+			m.groups = append(m.groups, group{id, int(at), int(at + n)})
 		}
 		ends[id] = at // it moves to the end as the slots come in
 		at += n
 	}
 	for slot, id := range m.ids[:slots] {
-		m.order[ends[id]] = int32(slot)
+		m.order[ends[id]], m.places[slot] = int32(slot), ends[id]
 		ends[id]++
 	}
 }
 
-// gated is the first half of experts: activation(Gate·X) * (Up·X) of every slot.
-// Its items are the rows of the matrices of all groups.
-type gated struct {
-	base
-	mixture    *mixture
-	x          block
-	used       int
-	gate, up   *weights
-	activation device.Activation
+// collect copies the rows of X to the places of their slots.
+type collect struct {
+	mixture *mixture
+	x       block
+	to      simd.Rows
+	used    int
 }
 
-func (k *gated) do(worker, first, last int) {
-	lane, ff := &k.lanes[worker], k.up.rows
-	row := lane.row[:k.up.columns]
-	for item := first; item < last; item++ {
-		g, i := k.mixture.groups[item/ff], item%ff
-		k.gate.decode(row, g.expert, i, &lane.parts)
-		for _, slot := range g.slots {
-			k.mixture.hidden[int(slot)*ff+i] = activate(k.activation, dot(k.x.row(int(slot)/k.used), row))
-		}
-		k.up.decode(row, g.expert, i, &lane.parts)
-		for _, slot := range g.slots {
-			k.mixture.hidden[int(slot)*ff+i] *= dot(k.x.row(int(slot)/k.used), row)
-		}
+func (k *collect) do(_, first, last int) {
+	for i := first; i < last; i++ {
+		copy(k.to.Row(i), k.x.Row(int(k.mixture.order[i])/k.used))
 	}
 }
 
-// mixed is the second half of experts: the weighted sum of what they put out.
-// Its items are the elements of an output row.
-type mixed struct {
+// grouped is a product of slots with the weights of their experts. Its items are
+// those of the weights of all groups.
+type grouped struct {
+	base
+	mixture *mixture
+	weight  *weights
+	x       operand
+	out     simd.Rows
+}
+
+// run computes all slots. Their activations are there already unless fresh.
+func (k *grouped) run(slots int, fresh bool) {
+	if fresh && k.weight.packed() {
+		k.x.round(k.pool, slots)
+	}
+	groups, items := len(k.mixture.groups), k.weight.items()
+	work := k.weight.rows / items * k.weight.columns * max(1, slots/max(1, groups))
+	k.pool.run(k, groups*items, share(groups*items, work, k.pool.size))
+}
+
+func (k *grouped) do(worker, first, last int) {
+	items := k.weight.items()
+	for first < last {
+		g, from := k.mixture.groups[first/items], first%items
+		to := min(items, from+last-first)
+		k.weight.multiply(&k.lanes[worker], g.expert, from, to, &k.x, g.first, g.last, k.out, nil)
+		first += to - from
+	}
+}
+
+// mix is the weighted sum of what a row's experts put out. Its items are rows.
+type mix struct {
 	base
 	mixture *mixture
 	out     block
+	from    simd.Rows
 	used    int
-	down    *weights
 }
 
-func (k *mixed) do(worker, first, last int) {
-	lane, ff, m := &k.lanes[worker], k.down.columns, k.mixture
-	row := lane.row[:ff]
-	for i := first; i < last; i++ {
-		for t := range k.step.rows(k.out.outputs) {
-			k.out.data[t*k.out.stride+i] = 0
-		}
-		for _, g := range m.groups {
-			k.down.decode(row, g.expert, i, &lane.parts)
-			for _, slot := range g.slots {
-				y := dot(m.hidden[int(slot)*ff:(int(slot)+1)*ff], row)
-				k.out.data[int(slot)/k.used*k.out.stride+i] += float32(m.shares[slot] * y)
+func (k *mix) do(_, first, last int) {
+	for t := first; t < last; t++ {
+		out := k.out.Row(t)
+		clear(out)
+		// Places rise with the numbers of the experts.
+		places := k.mixture.places[t*k.used : (t+1)*k.used]
+		shares := k.mixture.shares[t*k.used : (t+1)*k.used]
+		for done := int32(-1); ; {
+			next := -1
+			for i, place := range places {
+				if place > done && (next < 0 || place < places[next]) {
+					next = i
+				}
 			}
+			if next < 0 {
+				break
+			}
+			k.ScaleAdd(out, k.from.Row(int(places[next])), shares[next])
+			done = places[next]
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/realm-webgpu/realm/engine/device"
-	"github.com/realm-webgpu/realm/shaders/quant"
 )
 
 // kernel is an operation that is ready to run on the rows of a step.
@@ -14,6 +13,7 @@ type kernel interface{ run(s *step) }
 // base is what kernels that spread over the pool have in common: they embed it,
 // and keep the step they are at for their workers.
 type base struct {
+	arithmetic
 	pool  *pool
 	lanes []lane
 	step  *step
@@ -21,7 +21,7 @@ type base struct {
 
 // kernel makes the kernel of an operation that Check found good.
 func (e *executable) kernel(op device.Op) (kernel, error) {
-	b := base{pool: e.device.pool, lanes: e.lanes}
+	b := base{arithmetic: e.device.arithmetic, pool: e.device.pool, lanes: e.lanes}
 	switch o := op.(type) {
 	case *device.Embed:
 		table, err := e.whole("Table", o.Table)
@@ -32,14 +32,14 @@ func (e *executable) kernel(op device.Op) (kernel, error) {
 		return &embedPosition{base: b, out: e.block(o.Out), table: table}, err
 	case *device.RMSNorm:
 		weight, err := e.vector("Weight", o.Weight)
-		k := &norm{base: b, out: e.block(o.Out), x: e.block(o.X), weight: weight, epsilon: float64(o.Epsilon)}
+		k := &norm{base: b, out: e.block(o.Out), x: e.block(o.X), weight: weight, epsilon: o.Epsilon}
 		if o.Residual != nil {
 			k.residual = e.block(*o.Residual)
 		}
 		return k, err
 	case *device.LayerNorm:
 		weight, err := e.vector("Weight", o.Weight)
-		k := &layerNorm{base: b, out: e.block(o.Out), x: e.block(o.X), weight: weight, epsilon: float64(o.Epsilon)}
+		k := &layerNorm{base: b, out: e.block(o.Out), x: e.block(o.X), weight: weight, epsilon: o.Epsilon}
 		if o.Residual != nil {
 			k.residual = e.block(*o.Residual)
 		}
@@ -49,7 +49,7 @@ func (e *executable) kernel(op device.Op) (kernel, error) {
 		return k, err
 	case *device.MatMul:
 		weight, err := e.matrix("Weight", o.Weight)
-		k := &matMul{base: b, out: e.block(o.Out), x: e.block(o.X), weight: weight}
+		k := &matMul{base: b, out: e.block(o.Out), x: e.operand(e.block(o.X)), weight: weight}
 		if o.Bias != nil && err == nil {
 			k.bias, err = e.bias(o.Bias)
 		}
@@ -63,7 +63,10 @@ func (e *executable) kernel(op device.Op) (kernel, error) {
 		}
 		return k, err
 	case *device.Attention:
-		return &attention{base: b, op: *o, out: e.block(o.Out), query: e.block(o.Query), cache: e.cache}, nil
+		return &attention{
+			base: b, op: *o, out: e.block(o.Out), query: e.block(o.Query), cache: e.cache,
+			runs: make([]rowRun, 0, e.program.Rows),
+		}, nil
 	case *device.GLU:
 		k := &glu{base: b, out: e.block(o.Out), gate: e.block(o.Gate), activation: o.Activation}
 		if o.Up != nil {
@@ -73,7 +76,7 @@ func (e *executable) kernel(op device.Op) (kernel, error) {
 	case *device.Experts:
 		return e.newExperts(b, o)
 	case *device.SoftCap:
-		return &softCap{base: b, x: e.block(o.X), limit: float64(o.Cap)}, nil
+		return &softCap{base: b, x: e.block(o.X), limit: o.Cap}, nil
 	case *device.Softmax:
 		return &softmax{base: b, out: e.block(o.Out), x: e.block(o.X), scale: cmp.Or(o.Scale, 1), causal: o.Causal}, nil
 	case *device.AdapterDown:
@@ -143,42 +146,7 @@ func (e *executable) own(field string, w device.Weights) (*weights, error) {
 	return own, nil
 }
 
-// lane is the scratch memory of one worker.
-type lane struct {
-	parts  quant.Parts
-	row    []float32 // a weight row, a key or a value
-	scores []float32 // [query heads of a key head][tokens of a sequence]
-	sums   []float64 // [query heads of a key head][head_dim]
-}
-
-// laneSize is the lengths of a lane, the largest that any operation needs.
-type laneSize struct{ row, scores, sums int }
-
-func laneSizeOf(p *device.Program) laneSize {
-	var size laneSize
-	for _, op := range p.Ops {
-		switch o := op.(type) {
-		case *device.MatMul:
-			size.row = max(size.row, o.X.Width)
-		case *device.Experts:
-			ff, _ := o.Gate.Shape()
-			size.row = max(size.row, o.X.Width, ff)
-		case *device.Attention:
-			group := o.HeadCount / o.HeadCountKV
-			size.row = max(size.row, o.HeadDim)
-			size.scores = max(size.scores, group*p.Pages*device.PageTokens)
-			size.sums = max(size.sums, group*o.HeadDim)
-		}
-	}
-	return size
-}
-
-func (s laneSize) bytes() int64 { return 4*int64(s.row) + 4*int64(s.scores) + 8*int64(s.sums) }
-
-func (s laneSize) lane() lane {
-	return lane{
-		row:    make([]float32, s.row),
-		scores: make([]float32, s.scores),
-		sums:   make([]float64, s.sums),
-	}
+// operand makes the input of a product.
+func (e *executable) operand(x block) operand {
+	return operand{block: x, by: e.device.kernels, activations: &e.activations}
 }

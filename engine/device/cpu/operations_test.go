@@ -64,7 +64,7 @@ func TestEmbedPosition(t *testing.T) {
 }
 
 func TestMatMul(t *testing.T) {
-	r := newRig(t, cpu.Options{Workers: 3})
+	r := newRig(t, cpu.Options{Workers: 3, Exact: true})
 	for _, f := range quant.All() {
 		for _, bias := range []bool{false, true} {
 			const n, in, out = 5, 512, 37 // 37: a vocabulary need not be a multiple of 4
@@ -108,7 +108,7 @@ func (m mapped) Slice(off, n int64) ([]byte, error) {
 
 // TestStackedSources multiplies by query, key and value in one product.
 func TestStackedSources(t *testing.T) {
-	r := newRig(t, cpu.Options{})
+	r := newRig(t, cpu.Options{Exact: true})
 	f := format("Q8_0")
 	x := r.normal(2, 64)
 	m := device.Matrix{Name: "qkv", Format: f, Columns: 64}

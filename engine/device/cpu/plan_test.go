@@ -50,7 +50,7 @@ func TestPlan(t *testing.T) {
 // each is done once, and no two calls at a time have the same worker.
 func TestPool(t *testing.T) {
 	for _, size := range []int{1, 2, 5} {
-		p := newPool(size)
+		p := newPool(size, func() {})
 		for _, items := range []int{0, 1, 2, 17, 1000} {
 			for _, grain := range []int{1, 3, 5000} {
 				task := &tally{done: make([]int, items), busy: make([]int, size)}

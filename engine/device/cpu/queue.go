@@ -73,6 +73,8 @@ func (q *queue) close() {
 // work runs the jobs of the device's queue until it is closed.
 func (d *Device) work() {
 	q := &d.queue
+	page := newTurn()
+	defer page.end()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for {
@@ -90,6 +92,7 @@ func (d *Device) work() {
 			} else {
 				d.mu.Unlock()
 				j.run()
+				page.give()
 				d.mu.Lock()
 			}
 			q.batch[i] = nil

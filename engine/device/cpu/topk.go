@@ -22,20 +22,20 @@ func (k *topK) run(s *step) {
 func (k *topK) do(_, first, last int) {
 	s := k.step
 	for i := first; i < last; i++ {
-		row := k.logits.row(i)
+		row := k.logits.Row(i)
 		ids, logits := s.ids[i*k.k:(i+1)*k.k], s.logits[i*k.k:(i+1)*k.k]
-		best(ids, row)
+		best(k.arithmetic, ids, row)
 		for j, id := range ids {
 			logits[j] = row[id]
 		}
 		s.chosen[i] = ids[0]
-		s.logSumExp[i] = logSumExp(row)
+		s.logSumExp[i] = k.LogSumExp(row)
 	}
 }
 
 // best writes the ids of the largest elements of row, best first, the lower id
 // first among equals. NaN comes after -Inf.
-func best(ids []int32, row []float32) {
+func best(by arithmetic, ids []int32, row []float32) {
 	var keys [device.MaxTopK]uint64
 	heap := keys[:len(ids)] // the least of the best on top
 	for id := range heap {
@@ -45,6 +45,12 @@ func best(ids []int32, row []float32) {
 		sift(heap, i)
 	}
 	for id := len(heap); id < len(row); id++ {
+		// The least of the best is skipped to what is over it, unless it is NaN.
+		if least := row[^uint32(heap[0])]; least == least {
+			if id = by.Above(row, id, least); id == len(row) {
+				break
+			}
+		}
 		if key := rank(row[id], id); key > heap[0] {
 			heap[0] = key
 			sift(heap, 0)
@@ -89,20 +95,4 @@ func sift(heap []uint64, i int) {
 		heap[i], heap[least] = heap[least], heap[i]
 		i = least
 	}
-}
-
-// logSumExp returns log(sum(exp(row))). A NaN in the row makes it one.
-func logSumExp(row []float32) float32 {
-	highest := math.Inf(-1)
-	for _, x := range row {
-		highest = max(highest, float64(x))
-	}
-	if math.IsInf(highest, 0) {
-		return float32(highest) // the difference from itself would be NaN
-	}
-	sum := 0.0
-	for _, x := range row {
-		sum += math.Exp(float64(x) - highest)
-	}
-	return float32(highest + math.Log(sum))
 }

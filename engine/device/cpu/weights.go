@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/engine/device/cpu/simd"
 	"github.com/realm-webgpu/realm/shaders/quant"
 )
 
@@ -23,8 +24,8 @@ type Slicer interface {
 // readBytes is how much of a source is read at a time, between looks at ctx.
 const readBytes = 4 << 20
 
-// weights is a matrix or one for each expert, as blocks of bytes, or a vector of
-// float32 values.
+// weights is a matrix or one for each expert, packed for the vector kernels or as
+// the blocks of its format, or a vector of float32 values.
 type weights struct {
 	device        *Device
 	kind          device.Kind
@@ -33,9 +34,12 @@ type weights struct {
 	format        *quant.Format
 	rowBytes      int // 0: a vector
 	bytes         int64
-	parts         []part    // of a matrix
-	values        []float32 // of a vector
-	whole         *weights  // of a slice: the matrix that has its rows, from row first on
+	parts         []part        // of a matrix, unless it is packed
+	values        []float32     // of a vector
+	packing       *simd.Packing // nil: not packed
+	product       simd.Product  // of the packing
+	tiles         []byte        // [experts][tiles]
+	whole         *weights      // of a slice: the matrix that has its rows, from row first on
 	first         int
 	released      atomic.Bool
 }
@@ -106,15 +110,28 @@ func (d *Device) upload(ctx context.Context, m device.Matrix) (*weights, error) 
 	if err := d.take(m.Kind, m.Name, w.bytes); err != nil {
 		return nil, err
 	}
-	for i, s := range m.Sources {
+	if w.packing != nil {
+		err = w.pack(ctx, m.Sources, d.pool.size)
+	} else {
+		err = w.read(ctx, m.Sources)
+	}
+	if err != nil {
+		d.memory.give(m.Kind, w.bytes)
+		return nil, err
+	}
+	return w, nil
+}
+
+// read takes the sources as they are.
+func (w *weights) read(ctx context.Context, sources []device.Source) error {
+	for i, s := range sources {
 		data, err := readSource(ctx, s.Reader, int64(w.experts)*int64(s.Rows)*int64(w.rowBytes))
 		if err != nil {
-			d.memory.give(m.Kind, w.bytes)
-			return nil, fmt.Errorf("source %d: %w", i, err)
+			return fmt.Errorf("source %d: %w", i, err)
 		}
 		w.parts[i].data = data
 	}
-	return w, nil
+	return nil
 }
 
 // newMatrix checks the shape of a matrix and returns it without its bytes.
@@ -149,7 +166,7 @@ func (d *Device) newMatrix(m *device.Matrix) (*weights, error) {
 		return nil, fmt.Errorf("%w: %d experts of %d rows of %d bytes", device.ErrUnsupported, w.experts, w.rows, rowBytes)
 	}
 	w.bytes = int64(low)
-	return w, nil
+	return w, d.choosePacking(w)
 }
 
 // readSource returns the first n bytes of r: shown, or read.
@@ -164,9 +181,7 @@ func readSource(ctx context.Context, r io.ReaderAt, n int64) ([]byte, error) {
 		}
 		return data, err
 	}
-	// A size that is only claimed must not take memory.
-	var last [1]byte
-	if err := readFull(r, last[:], n-1); err != nil {
+	if err := readable(r, n); err != nil {
 		return nil, err
 	}
 	data := make([]byte, n)
@@ -179,6 +194,13 @@ func readSource(ctx context.Context, r io.ReaderAt, n int64) ([]byte, error) {
 		}
 	}
 	return data, nil
+}
+
+// readable looks for the last of n bytes: a size that is only claimed must not take
+// memory.
+func readable(r io.ReaderAt, n int64) error {
+	var last [1]byte
+	return readFull(r, last[:], n-1)
 }
 
 func readFull(r io.ReaderAt, p []byte, off int64) error {
@@ -226,9 +248,17 @@ func (w *weights) Release() {
 		return
 	}
 	w.device.release(func() {
-		w.parts, w.values = nil, nil
+		w.parts, w.values, w.tiles = nil, nil, nil
 		w.device.memory.give(w.kind, w.bytes)
 	})
+}
+
+// vector returns the values of a vector; none of nil weights.
+func (w *weights) vector() []float32 {
+	if w == nil {
+		return nil
+	}
+	return w.values
 }
 
 // decode writes row i of an expert's matrix to dst [columns]. The blocks are
@@ -237,13 +267,19 @@ func (w *weights) decode(dst []float32, expert, i int, parts *quant.Parts) {
 	if w.whole != nil {
 		w, i = w.whole, w.first+i
 	}
-	p := 0
-	for i >= w.parts[p].first+w.parts[p].rows {
-		p++
-	}
-	at := (expert*w.parts[p].rows + i - w.parts[p].first) * w.rowBytes
-	src := w.parts[p].data[at : at+w.rowBytes]
 	layout := &w.format.Layout
+	if w.packing != nil {
+		tile := w.tile(expert, i/simd.TileRows)
+		for block := 0; len(dst) > 0; block++ {
+			w.packing.Block(tile, i%simd.TileRows, block, parts)
+			decodeBlock(dst[:w.format.BlockElements], layout, parts)
+			dst = dst[w.format.BlockElements:]
+		}
+		return
+	}
+	p := w.partOf(i)
+	at := (expert*p.rows + i - p.first) * w.rowBytes
+	src := p.data[at : at+w.rowBytes]
 	if layout.Plain {
 		if err := w.format.Decode(dst, src); err != nil {
 			panic(err) // the lengths were checked when the weights were made
@@ -252,24 +288,18 @@ func (w *weights) decode(dst []float32, expert, i int, parts *quant.Parts) {
 	}
 	for len(src) > 0 {
 		w.format.Split(src, parts)
-		for s := 0; s*layout.Sub < w.format.BlockElements; s++ {
-			scale, low := layout.Scale(parts, s)
-			sub := dst[s*layout.Sub : (s+1)*layout.Sub]
-			for j, q := range parts.Quants[s*layout.Sub : (s+1)*layout.Sub] {
-				sub[j] = float32(scale*float32(int(q)-layout.Offset)) - low
-			}
-		}
+		decodeBlock(dst[:w.format.BlockElements], layout, parts)
 		dst, src = dst[w.format.BlockElements:], src[w.format.BlockBytes:]
 	}
 }
 
 // MatrixBytes implements [device.Sized].
 func (d *Device) MatrixBytes(f *quant.Format, rows, columns, experts int) int64 {
-	n, err := f.RowBytes(columns)
+	w, err := d.newMatrix(&device.Matrix{Format: f, Columns: columns, Experts: experts, Sources: []device.Source{{Rows: rows}}})
 	if err != nil {
 		return 0 // Upload refuses it
 	}
-	return int64(n) * int64(rows) * int64(max(experts, 1))
+	return w.bytes
 }
 
 // VectorBytes implements [device.Sized].
@@ -277,3 +307,23 @@ func (d *Device) VectorBytes(elements int) int64 { return 4 * int64(elements) }
 
 // CacheBytes implements [device.Sized].
 func (d *Device) CacheBytes(spec device.CacheSpec) int64 { return spec.Bytes() }
+
+// decodeBlock writes the values of a block.
+func decodeBlock(dst []float32, layout *quant.Layout, parts *quant.Parts) {
+	for s := 0; s*layout.Sub < len(dst); s++ {
+		scale, low := layout.Scale(parts, s)
+		sub := dst[s*layout.Sub : (s+1)*layout.Sub]
+		for j, q := range parts.Quants[s*layout.Sub : (s+1)*layout.Sub] {
+			sub[j] = float32(scale*float32(int(q)-layout.Offset)) - low
+		}
+	}
+}
+
+// partOf returns the part that row i is in.
+func (w *weights) partOf(i int) *part {
+	p := 0
+	for i >= w.parts[p].first+w.parts[p].rows {
+		p++
+	}
+	return &w.parts[p]
+}

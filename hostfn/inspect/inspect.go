@@ -1,4 +1,6 @@
-package native
+// Package inspect looks into modules that want to be guests: whether they are, and
+// what they ask for. Every engine of WebAssembly runs the same ones.
+package inspect
 
 import (
 	"fmt"
@@ -24,18 +26,32 @@ type Report struct {
 	// Problems say why the module is no guest; empty: it is one.
 	Problems []string
 
-	capabilities uint64
+	// Required are the bits of Capabilities.
+	Required uint64 `json:"-"`
 }
 
-// Inspect looks into a module. Errors, which wrap ErrModule, are of one that is
+// MaxModule is the largest module that is looked into, in bytes. Compiling takes some
+// seconds for one of that size.
+const MaxModule = 16 << 20
+
+// Guest looks into a module that has to be a guest. Errors wrap hostfn.ErrModule.
+func Guest(data []byte) (Report, error) {
+	r, err := Module(data)
+	if err == nil && len(r.Problems) > 0 {
+		err = fmt.Errorf("%w: %s", hostfn.ErrModule, r.Problems[0])
+	}
+	return r, err
+}
+
+// Module looks into a module. Errors, which wrap hostfn.ErrModule, are of one that is
 // malformed or too large; what else keeps it from being a guest is in Problems.
-func Inspect(data []byte) (Report, error) {
+func Module(data []byte) (Report, error) {
 	if len(data) > MaxModule {
-		return Report{}, fmt.Errorf("native: inspect: %w: %d bytes, at most %d", ErrModule, len(data), MaxModule)
+		return Report{}, fmt.Errorf("inspect: %w: %d bytes, at most %d", hostfn.ErrModule, len(data), MaxModule)
 	}
 	m, err := wasm.Decode(data)
 	if err != nil {
-		return Report{}, fmt.Errorf("native: inspect: %w: %w", ErrModule, err)
+		return Report{}, fmt.Errorf("inspect: %w: %w", hostfn.ErrModule, err)
 	}
 	r := Report{Bytes: len(data), Functions: len(m.Functions)}
 	problem := func(format string, args ...any) { r.Problems = append(r.Problems, fmt.Sprintf(format, args...)) }
@@ -44,7 +60,7 @@ func Inspect(data []byte) (Report, error) {
 	r.memory(m, problem)
 	r.bounds(m, problem)
 	var unknown []string
-	r.capabilities, unknown = capabilities(m)
+	r.Required, unknown = capabilities(m)
 	for _, name := range unknown {
 		problem("section %s: unknown capability %q", abi.CapabilitySection, name)
 	}
@@ -150,4 +166,18 @@ func (r *Report) memory(m *wasm.Module, problem func(string, ...any)) {
 // fieldsOf splits names between white space and commas.
 func fieldsOf(section []byte) []string {
 	return strings.FieldsFunc(string(section), func(r rune) bool { return strings.ContainsRune(" \t\r\n,\x00", r) })
+}
+
+// capabilities reads the section that says what a guest needs. Without one it
+// needs nothing.
+func capabilities(m *wasm.Module) (all uint64, unknown []string) {
+	section, _ := m.CustomSection(abi.CapabilitySection)
+	for _, name := range fieldsOf(section) {
+		bit, ok := abi.Capability(name)
+		if !ok {
+			unknown = append(unknown, name)
+		}
+		all |= bit
+	}
+	return all, unknown
 }

@@ -1,19 +1,14 @@
-package native
+package inspect
 
-import (
-	"time"
-
-	"github.com/realm-webgpu/realm/hostfn/wasm"
-)
+import "github.com/realm-webgpu/realm/hostfn/wasm"
 
 // What a module may ask of the compiler. Some bytes of code can make it take gigabytes,
 // or minutes for one function, as its time grows with the square of the blocks. What
 // toolchains write stays far below.
 const (
-	maxResults  = 1 << 17 // values that calls and blocks leave, beyond one each
-	maxBlocks   = 20_000  // of a function
-	maxTargets  = 100_000 // of the branch tables of a function
-	compileTime = 2 * time.Minute
+	maxResults = 1 << 17 // values that calls and blocks leave, beyond one each
+	maxBlocks  = 20_000  // of a function
+	maxTargets = 100_000 // of the branch tables of a function
 )
 
 // bounds checks what the functions of a module ask of the compiler.

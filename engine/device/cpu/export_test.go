@@ -1,0 +1,4 @@
+package cpu
+
+// NewWith opens a device with the kernels of one instruction set.
+var NewWith = newDevice

@@ -1,0 +1,229 @@
+package simd
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/shaders/quant"
+)
+
+// TileRows is the number of rows of a tile.
+const TileRows = 16
+
+// unit is the number of elements that share a scale of activations.
+const unit = quant.Unit
+
+// Packing is how rows of a format and a length are packed: see the package's
+// comment.
+type Packing struct {
+	format *quant.Format
+	layout *quant.Layout
+	units  int // of a row
+	blocks int // of a row
+
+	unitBytes             int // of quants
+	scales, mins, d, m    int // where they begin
+	size                  int
+	halves, pairs, hasMin bool // D and M are float16; scale and minimum share a byte
+}
+
+// NewPacking returns the packing of rows of columns elements. It fails with
+// device.ErrUnsupported for a format that is not packed.
+func NewPacking(f *quant.Format, columns int) (*Packing, error) {
+	l := &f.Layout
+	if l.Plain || columns%f.BlockElements != 0 || columns == 0 {
+		return nil, fmt.Errorf("simd: packing: %s rows of %d: %w", f.Name, columns, device.ErrUnsupported)
+	}
+	bits := 0
+	for _, b := range l.Bits {
+		bits += b
+	}
+	p := &Packing{
+		format: f, layout: l, units: columns / unit, blocks: columns / f.BlockElements,
+		unitBytes: bits * unit / 8 * TileRows,
+		halves:    !l.Super || l.SubScales,
+		pairs:     l.SubScales && l.Min && l.Sub < unit,
+		hasMin:    l.Min,
+	}
+	subs := columns / l.Sub * TileRows
+	at := p.units * p.unitBytes
+	p.scales = at
+	if l.SubScales {
+		at += subs
+	}
+	p.mins = at
+	if l.SubScales && l.Min && !p.pairs {
+		at += subs
+	}
+	p.d = at
+	number := 4
+	if p.halves {
+		number = 2
+	}
+	at += number * p.blocks * TileRows
+	p.m = at
+	if l.Min {
+		at += number * p.blocks * TileRows
+	}
+	p.size = (at + 63) &^ 63
+	return p, nil
+}
+
+// TileBytes returns the bytes of a tile.
+func (p *Packing) TileBytes() int { return p.size }
+
+// planes returns the widths of the planes as hexadecimal digits.
+func (p *Packing) planes() int {
+	code := 0
+	for _, b := range p.layout.Bits {
+		code = code<<4 | b
+	}
+	return code
+}
+
+// PackRow packs a row of the format into its place in a tile, whose bytes were
+// zero. It fails with device.ErrUnsupported where the row has what the packing has
+// no room for.
+func (p *Packing) PackRow(tile []byte, row int, src []byte, parts *quant.Parts) error {
+	size := p.format.BlockBytes
+	for block := range p.blocks {
+		p.format.Split(src[block*size:(block+1)*size], parts)
+		units := p.format.BlockElements / unit
+		for u := range units {
+			p.packUnit(tile[(block*units+u)*p.unitBytes:], row, parts.Quants[u*unit:(u+1)*unit])
+		}
+		if err := p.packScales(tile, row, block, parts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// each repeats a byte in the four bytes of a word.
+func each(b uint32) uint32 { return b * 0x01010101 }
+
+// packUnit packs 32 quants.
+func (p *Packing) packUnit(out []byte, row int, quants []int8) {
+	var groups [8]uint32
+	for g := range groups {
+		q := quants[4*g : 4*g+4]
+		groups[g] = uint32(uint8(q[0])) | uint32(uint8(q[1]))<<8 | uint32(uint8(q[2]))<<16 | uint32(uint8(q[3]))<<24
+	}
+	shift := 0
+	for _, bits := range p.layout.Bits {
+		mask, fields := each(1<<bits-1), 8/bits
+		for v := range bits {
+			word := uint32(0)
+			for f := range fields {
+				word |= groups[group(bits, v, f)] >> shift & mask << (bits * f)
+			}
+			binary.LittleEndian.PutUint32(out[64*v+4*row:], word)
+		}
+		out = out[64*bits:]
+		shift += bits
+	}
+}
+
+// group returns which four elements of a unit field f of a plane's vector v has.
+func group(bits, v, f int) int {
+	if bits == 4 {
+		return v + 4*f
+	}
+	return v*(8/bits) + f
+}
+
+func (p *Packing) packScales(tile []byte, row, block int, parts *quant.Parts) error {
+	l := p.layout
+	if l.SubScales {
+		subs := p.format.BlockElements / l.Sub
+		for s := range subs {
+			at := (block*subs+s)*TileRows + row
+			if p.pairs {
+				if parts.Scales[s]&^15 != 0 || parts.Mins[s]&^15 != 0 {
+					return fmt.Errorf("simd: pack %s: a scale over 15: %w", p.format.Name, device.ErrUnsupported)
+				}
+				tile[p.scales+at] = uint8(parts.Scales[s]) | parts.Mins[s]<<4
+				continue
+			}
+			tile[p.scales+at] = uint8(parts.Scales[s])
+			if l.Min {
+				tile[p.mins+at] = parts.Mins[s]
+			}
+		}
+	}
+	at := block*TileRows + row
+	if err := p.putNumber(tile[p.d:], at, parts.D); err != nil || !l.Min {
+		return err
+	}
+	return p.putNumber(tile[p.m:], at, parts.M)
+}
+
+func (p *Packing) putNumber(out []byte, i int, x float32) error {
+	if !p.halves {
+		binary.LittleEndian.PutUint32(out[4*i:], math.Float32bits(x))
+		return nil
+	}
+	half := quant.F32ToF16(x)
+	if back := quant.F16ToF32(half); back != x && x == x {
+		return fmt.Errorf("simd: pack %s: scale %v is no float16: %w", p.format.Name, x, device.ErrUnsupported)
+	}
+	binary.LittleEndian.PutUint16(out[2*i:], half)
+	return nil
+}
+
+func (p *Packing) number(in []byte, i int) float32 {
+	if !p.halves {
+		return math.Float32frombits(binary.LittleEndian.Uint32(in[4*i:]))
+	}
+	return quant.F16ToF32(binary.LittleEndian.Uint16(in[2*i:]))
+}
+
+// Block takes a block of a row of a tile apart, as the format's Split does.
+func (p *Packing) Block(tile []byte, row, block int, parts *quant.Parts) {
+	l, units := p.layout, p.format.BlockElements/unit
+	for u := range units {
+		p.unpackUnit(parts.Quants[u*unit:(u+1)*unit], tile[(block*units+u)*p.unitBytes:], row)
+	}
+	if l.SubScales {
+		subs := p.format.BlockElements / l.Sub
+		for s := range subs {
+			at := (block*subs+s)*TileRows + row
+			scale := tile[p.scales+at]
+			switch {
+			case p.pairs:
+				parts.Scales[s], parts.Mins[s] = int8(scale&15), scale>>4
+			case l.Min:
+				parts.Scales[s], parts.Mins[s] = int8(scale), tile[p.mins+at]
+			default:
+				parts.Scales[s] = int8(scale)
+			}
+		}
+	}
+	parts.D = p.number(tile[p.d:], block*TileRows+row)
+	if l.Min {
+		parts.M = p.number(tile[p.m:], block*TileRows+row)
+	}
+}
+
+func (p *Packing) unpackUnit(quants []int8, in []byte, row int) {
+	clear(quants)
+	shift := 0
+	for _, bits := range p.layout.Bits {
+		mask := each(1<<bits - 1)
+		for v := range bits {
+			word := binary.LittleEndian.Uint32(in[64*v+4*row:])
+			for f := range 8 / bits {
+				four := word >> (bits * f) & mask << shift
+				q := quants[4*group(bits, v, f):][:4]
+				q[0] |= int8(four)
+				q[1] |= int8(four >> 8)
+				q[2] |= int8(four >> 16)
+				q[3] |= int8(four >> 24)
+			}
+		}
+		in = in[64*bits:]
+		shift += bits
+	}
+}
