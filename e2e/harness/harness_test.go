@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/realm-webgpu/realm/e2e/harness"
-	"github.com/realm-webgpu/realm/e2e/realm"
 )
 
 // TestChecks runs the checks that the command runs, each as a test of its own.
@@ -13,14 +12,18 @@ func TestChecks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("NOT TESTED: the checks of the whole take minutes")
 	}
-	binary, err := realm.Build(t.Context(), t.TempDir())
+	h, err := harness.New(t.Context(), harness.Options{Artifacts: os.Getenv("REALM_HARNESS_ARTIFACTS")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := harness.Options{Binary: binary, Artifacts: os.Getenv("REALM_HARNESS_ARTIFACTS")}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	for _, c := range harness.Checks() {
 		t.Run(c.Name, func(t *testing.T) {
-			result := harness.One(t.Context(), o, c)
+			result := h.Check(t.Context(), c)
 			for _, note := range result.Notes {
 				t.Log(note)
 			}

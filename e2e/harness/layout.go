@@ -21,12 +21,16 @@ const height = 760
 var schemes = []string{"light", "dark"}
 
 // holds looks at how a page is laid out, in each scheme at each width, and keeps pictures
-// of it. The view is what is on the page, for names.
-func (t *tab) holds(view string) {
+// of it. The view is what is on the page, for names; prepare, unless nil, has it there
+// once the page is as wide as it is to be.
+func (t *tab) holds(view string, prepare func()) {
 	for _, scheme := range schemes {
 		t.prefer("prefers-color-scheme", scheme)
 		for _, width := range widths {
 			t.size(width, height)
+			if prepare != nil {
+				prepare()
+			}
 			t.settle()
 			at := fmt.Sprintf("%s-%s-%d", view, scheme, width)
 			t.keep(at)
@@ -54,25 +58,33 @@ func playgroundLayout(ctx context.Context, r *Rig) error {
 	if err != nil {
 		return err
 	}
-	t.holds("welcome")
+	t.holds("welcome", nil)
 	t.size(1280, height)
 	t.pick("#beside", "pirate")
 	t.asks(france)
 	t.answered()
-	t.holds("answer")
-	t.size(1280, height)
+	t.holds("answer", nil)
 	t.click("#figures summary")
-	t.holds("figures")
-	t.size(1280, height)
+	t.holds("figures", nil)
 	t.click("#figures summary")
 	t.click(`.exchange:last-child button[aria-label="Show as a program"]`)
-	t.holds("code")
+	t.holds("code", nil)
 	t.click("#code .close")
-	t.size(1280, height)
-	t.click("#open-settings")
-	t.holds("settings")
+	for _, panel := range []string{"chats", "settings"} {
+		t.holds(panel, func() { t.opens(panel) })
+		t.size(360, height)
+		t.opens(panel)
+		t.click("#" + panel + " .close")
+	}
 	if err := t.well(); err != nil {
 		return err
 	}
 	return s.Stop()
+}
+
+// opens opens one of the panels at the side, if it is closed.
+func (t *tab) opens(panel string) {
+	if get[bool](t, `document.querySelector("#`+panel+`").hidden`) {
+		t.click("#open-" + panel)
+	}
 }

@@ -28,8 +28,9 @@ func (t *tab) connected() {
 func (t *tab) asks(question string) {
 	exchanges := get[int](t, `document.querySelectorAll(".exchange").length`)
 	t.write("#message", question)
-	t.press(kb.Enter)
+	t.enter()
 	t.wait("the question is on the page", fmt.Sprintf(`document.querySelectorAll(".exchange").length === %d`, exchanges+1))
+	t.want("the message box after that", `document.querySelector("#message").value`, "")
 }
 
 // answered waits until no answer is under way.

@@ -1,14 +1,12 @@
 package harness
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 )
@@ -30,7 +28,7 @@ const (
 type Report struct {
 	Schema   int       `json:"schema"`
 	Version  string    `json:"version"` // of the binary, as it says itself
-	Binary   string    `json:"binary"`  // its path, "" for one that was built for this
+	Binary   string    `json:"binary"`  // its path; "": it was built for this
 	Device   string    `json:"device"`  // as --device has it
 	Platform string    `json:"platform"`
 	Started  time.Time `json:"started"`
@@ -54,97 +52,6 @@ type Result struct {
 	Artifacts []string `json:"artifacts,omitempty"`
 }
 
-// Options say how checks are run.
-type Options struct {
-	Binary    string // path of the binary
-	Device    string // as --device has it, "" for auto
-	Artifacts string // folder for pictures and logs; "": they are not kept
-	Pictures  string // folder for the pictures of the pages that docs show; "": none are made
-	// Limit bounds a check; 0: ten minutes.
-	Limit time.Duration
-}
-
-// patience is the usual Options.Limit.
-const patience = 10 * time.Minute
-
-// Run runs checks one after the other. told, unless nil, hears of each as it ends. The
-// error is that nothing could be run.
-func Run(ctx context.Context, o Options, checks []Check, told func(Result)) (*Report, error) {
-	if o.Device == "" {
-		o.Device = "auto"
-	}
-	r := &Report{Schema: Schema, Binary: o.Binary, Device: o.Device, Platform: runtime.GOOS + "/" + runtime.GOARCH, Started: time.Now().UTC(), Checks: []Result{}}
-	version, err := o.version(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("harness: %s: %w", o.Binary, err)
-	}
-	r.Version = version
-	for _, c := range checks {
-		if ctx.Err() != nil {
-			return r, fmt.Errorf("harness: %w", context.Cause(ctx))
-		}
-		result := One(ctx, o, c)
-		switch result.Status {
-		case Passed:
-			r.Passed++
-		case Failed:
-			r.Failed++
-		case Skipped:
-			r.Skipped++
-		}
-		r.Checks = append(r.Checks, result)
-		r.Seconds = time.Since(r.Started).Seconds()
-		if told != nil {
-			told(result)
-		}
-	}
-	return r, nil
-}
-
-// version asks the binary for its version.
-func (o *Options) version(ctx context.Context) (string, error) {
-	rig, err := newRig(o, "version")
-	if err != nil {
-		return "", err
-	}
-	defer rig.close()
-	text, err := rig.Run(ctx, "version")
-	first, _, _ := strings.Cut(text, "\n")
-	return first, err
-}
-
-// One runs one check, in a folder of its own that is gone afterwards.
-func One(ctx context.Context, o Options, c Check) Result {
-	if o.Device == "" {
-		o.Device = "auto"
-	}
-	if o.Limit <= 0 {
-		o.Limit = patience
-	}
-	start, result := time.Now(), Result{Name: c.Name, About: c.About}
-	rig, err := newRig(&o, c.Name)
-	if err == nil {
-		bounded, cancel := context.WithTimeoutCause(ctx, o.Limit, fmt.Errorf("it took longer than %v", o.Limit))
-		if err = c.Run(bounded, rig); err != nil && bounded.Err() != nil {
-			err = errors.Join(context.Cause(bounded), err)
-		}
-		cancel()
-		err = rig.end(err)
-		result.Notes, result.Artifacts = rig.notes, rig.kept
-	}
-	result.Seconds = time.Since(start).Seconds()
-	var missing *Missing
-	switch {
-	case err == nil:
-		result.Status = Passed
-	case errors.As(err, &missing) && os.Getenv(missing.Require) == "":
-		result.Status, result.Error = Skipped, "NOT TESTED: "+err.Error()
-	default:
-		result.Status, result.Error = Failed, err.Error()
-	}
-	return result
-}
-
 // Write writes the report as JSON.
 func (r *Report) Write(w io.Writer) error {
 	e := json.NewEncoder(w)
@@ -163,6 +70,20 @@ func (r *Report) WriteFile(path string) error {
 		return err
 	}
 	return errors.Join(r.Write(f), f.Close())
+}
+
+// add adds a result.
+func (r *Report) add(result Result) {
+	switch result.Status {
+	case Passed:
+		r.Passed++
+	case Failed:
+		r.Failed++
+	case Skipped:
+		r.Skipped++
+	}
+	r.Checks = append(r.Checks, result)
+	r.Seconds = time.Since(r.Started).Seconds()
 }
 
 // Summary says a result to a person: a line, and what was found.

@@ -16,7 +16,7 @@ import (
 // browsers that it starts, which end with it.
 type Rig struct {
 	realm.Place
-	options *Options
+	harness *Harness
 	name    string
 	servers []*Server
 	ends    []func() // what close does, the last first
@@ -24,16 +24,12 @@ type Rig struct {
 	kept    []string // artifacts
 }
 
-func newRig(o *Options, name string) (*Rig, error) {
-	binary, err := filepath.Abs(o.Binary)
-	if err != nil {
-		return nil, err
-	}
+func newRig(h *Harness, name string) (*Rig, error) {
 	dir, err := os.MkdirTemp("", "realm-harness")
 	if err != nil {
 		return nil, err
 	}
-	return &Rig{Place: realm.Place{Binary: binary, Dir: dir}, options: o, name: name}, nil
+	return &Rig{Place: realm.Place{Binary: h.binary, Dir: dir}, harness: h, name: name}, nil
 }
 
 // close ends all that the check has started, and removes its folder.
@@ -71,11 +67,11 @@ func (r *Rig) Note(format string, args ...any) {
 
 // Keep keeps a file among the artifacts, if those are kept.
 func (r *Rig) Keep(name string, data []byte) {
-	if r.options.Artifacts == "" {
+	if r.harness.options.Artifacts == "" {
 		return
 	}
 	path := filepath.Join(r.name, name)
-	full := filepath.Join(r.options.Artifacts, path)
+	full := filepath.Join(r.harness.options.Artifacts, path)
 	err := os.MkdirAll(filepath.Dir(full), 0o755)
 	if err == nil {
 		err = os.WriteFile(full, data, 0o644)
@@ -96,13 +92,12 @@ type Server struct {
 // Serve starts a server on ports that are free, and waits until it listens. config is
 // TOML behind the lines that all servers here have; the flags args go before it.
 func (r *Rig) Serve(ctx context.Context, config string, args ...string) (*Server, error) {
-	p, err := r.Place.Serve(ctx, "listen = '127.0.0.1:0'\nadmin-listen = '127.0.0.1:0'\ndevice = '"+r.options.Device+"'\n"+config, args...)
+	p, err := r.Place.Serve(ctx, "listen = '127.0.0.1:0'\nadmin-listen = '127.0.0.1:0'\ndevice = '"+r.harness.options.Device+"'\n"+config, args...)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{p, Client{Base: p.URL}}
-	r.servers = append(r.servers, s)
-	r.ends = append(r.ends, s.Kill)
+	r.servers, r.ends = append(r.servers, s), append(r.ends, s.Kill)
 	return s, nil
 }
 
@@ -120,5 +115,5 @@ func (s *Server) Stop() error {
 
 // ask runs realm run with a question, on the device of the options.
 func (r *Rig) ask(ctx context.Context, question string, args ...string) (string, error) {
-	return r.Run(ctx, slices.Concat([]string{"run", "--device", r.options.Device}, args, []string{question})...)
+	return r.Run(ctx, slices.Concat([]string{"run", "--device", r.harness.options.Device}, args, []string{question})...)
 }

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
@@ -124,6 +126,22 @@ func (t *tab) write(selector, text string) {
 
 // press presses keys, where the focus is.
 func (t *tab) press(keys string) { t.do("press keys", chromedp.KeyEvent(keys)) }
+
+// enter presses Enter, where the focus is, as a keyboard does: what a page does not want
+// of it is not written.
+func (t *tab) enter() {
+	key := input.DispatchKeyEventParams{Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13, NativeVirtualKeyCode: 13}
+	down, up := key, key
+	down.Type, down.Text, up.Type = input.DispatchKeyEventTypeKeyDown, "\r", input.DispatchKeyEventTypeKeyUp
+	t.do("press Enter", chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		for _, event := range []input.DispatchKeyEventParams{down, up} {
+			if _, err := cdp.Call(ctx, target, input.DispatchKeyEvent, event); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
 
 // pick chooses an option of a select by the letters that its name begins with.
 func (t *tab) pick(selector, name string) {

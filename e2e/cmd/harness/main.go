@@ -20,7 +20,6 @@ import (
 	"syscall"
 
 	"github.com/realm-webgpu/realm/e2e/harness"
-	"github.com/realm-webgpu/realm/e2e/realm"
 )
 
 // The exit codes.
@@ -121,23 +120,18 @@ func choose(only []string) ([]harness.Check, error) {
 
 // run runs checks, and says what came of them to people on out.
 func (f *flags) run(ctx context.Context, checks []harness.Check, stdout, out io.Writer) (int, error) {
-	given := f.o.Binary
-	if given == "" {
-		dir, err := os.MkdirTemp("", "realm-harness")
-		if err != nil {
-			return exitUsage, err
-		}
-		defer os.RemoveAll(dir)
+	if f.o.Binary == "" {
 		fmt.Fprintln(out, "building the binary")
-		if f.o.Binary, err = realm.Build(ctx, dir); err != nil {
-			return exitUsage, err
-		}
 	}
-	report, err := harness.Run(ctx, f.o, checks, func(r harness.Result) { fmt.Fprint(out, r.Summary()) })
+	h, err := harness.New(ctx, f.o)
+	if err != nil {
+		return exitUsage, err
+	}
+	defer h.Close()
+	report, err := h.Run(ctx, checks, func(r harness.Result) { fmt.Fprint(out, r.Summary()) })
 	if report == nil {
 		return exitUsage, err
 	}
-	report.Binary = given
 	fmt.Fprintln(out, report.Summary())
 	if writing := f.write(report, stdout); writing != nil {
 		return exitFailed, writing
