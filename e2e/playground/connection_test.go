@@ -1,17 +1,16 @@
 package playground
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/realm-webgpu/realm/e2e/realm"
 	"github.com/realm-webgpu/realm/web/config"
 	"github.com/realm-webgpu/realm/web/tenant"
 )
@@ -97,69 +96,42 @@ func TestLimit(t *testing.T) {
 	x.picture("limit")
 }
 
-// binary is realm as it is shipped.
-type binary struct {
-	*testing.T
-	path string
-}
-
-// address finds where a server says that its page is.
-var address = regexp.MustCompile(`the playground is at (\S+) `)
-
-// start runs realm serve, and returns the address of the page and what ends it.
-func (b binary) start(listen string) (url string, end func(os.Signal)) {
-	b.Helper()
-	run := exec.CommandContext(context.Background(), b.path, "serve", "--device", "cpu", "--listen", listen)
-	notes, err := run.StderrPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := run.Start(); err != nil {
-		b.Fatal(err)
-	}
-	end = func(s os.Signal) {
-		_ = run.Process.Signal(s) // it may have ended
-		_ = run.Wait()            // a signal is no failure here
-	}
-	b.Cleanup(func() { end(os.Kill) })
-	for lines := bufio.NewScanner(notes); lines.Scan(); {
-		if m := address.FindStringSubmatch(lines.Text()); m != nil {
-			go func() {
-				for lines.Scan() { //nolint:revive // it must not block on a full pipe
-				}
-			}()
-			return m[1], end
-		}
-	}
-	b.Fatal("realm serve ended before it listened")
-	return "", nil
-}
-
 // TestRestart ends the server in the middle of an answer and starts it again: the page
 // comes back by itself, and the answer goes on where it was.
 func TestRestart(t *testing.T) {
-	b := binary{t, filepath.Join(t.TempDir(), "realm")}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", b.path, "../../cmd/realm").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	folder := t.TempDir()
-	t.Setenv("XDG_DATA_HOME", folder)
-	t.Setenv("XDG_CONFIG_HOME", folder)
-	if err := os.Mkdir(filepath.Join(folder, "realm"), 0o755); err != nil {
+	path, err := realm.Build(t.Context(), t.TempDir())
+	if err != nil {
 		t.Fatal(err)
 	}
-	// So that it does not wait for the answer.
-	if err := os.WriteFile(filepath.Join(folder, "realm", "realm.toml"), []byte("[timeouts]\ndrain = \"10ms\"\n"), 0o644); err != nil {
-		t.Fatal(err)
+	start := func(t *testing.T, listen string) *realm.Process {
+		t.Helper()
+		// It does not wait for the answer when it is told to end.
+		p, err := realm.Place{Binary: path, Dir: t.TempDir()}.Serve(context.Background(), fmt.Sprintf(`device = "cpu"
+listen = %q
+admin-listen = "127.0.0.1:0"
+[timeouts]
+drain = "10ms"
+[tenants.guest]
+calls-per-second = %d
+`, listen, slowly))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Kill)
+		return p
 	}
 	for _, signal := range []os.Signal{os.Kill, os.Interrupt} {
 		t.Run(signal.String(), func(t *testing.T) {
-			b := binary{t, b.path}
-			url, end := b.start("127.0.0.1:0")
-			x := visit(t, url)
+			p := start(t, "127.0.0.1:0")
+			x := visit(t, p.URL+"/")
 			x.askLong()
 			x.write("#message", "a draft") // what the person writes meanwhile stays
-			end(signal)
+			if err := p.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.End(); err != nil {
+				t.Fatal(err)
+			}
 			x.want(`document.querySelector("#status").dataset.state == "waiting" && document.querySelector("[data-status=broken]")`)
 			const text = `document.querySelector(".reply > .text").textContent`
 			before := get[string](x, text)
@@ -167,7 +139,7 @@ func TestRestart(t *testing.T) {
 				t.Fatalf("the answer was %q when the connection broke", before)
 			}
 			x.picture("broken")
-			b.start(strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
+			start(t, strings.TrimPrefix(p.URL, "http://"))
 			x.connected()
 			x.want(fmt.Sprintf(`!document.querySelector("[data-status=broken]") && %s.startsWith(%q)`, text, before))
 			x.idle()
