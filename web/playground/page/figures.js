@@ -4,6 +4,7 @@
 import { draw } from "./chart.js";
 import { isOpen } from "./conversation.js";
 import { byID, element } from "./element.js";
+import { noAdapter } from "./models.js";
 
 /** Milliseconds between questions how much the server has to do. */
 const askEvery = 2000;
@@ -85,7 +86,7 @@ export class Figures {
       element("tr", {}, element("th", { scope: "row" }, name), ...values.map((v) => element("td", span, v || "–")));
     const names = ["First token", "Speed", "Read", "Read before", "Written", "Drafts accepted", "Queue"];
     const rows = names.map((name) => row(name, columns.length > 0 ? columns.map((f) => f[name]) : [""]));
-    if (tracks.length > 1) rows.unshift(row("", tracks.map((t) => t.answer.params.adapter)));
+    if (tracks.length > 1) rows.unshift(row("", tracks.map(({ answer: { params } }) => (params.adapter === noAdapter ? "no adapter" : params.adapter))));
     const { running, waiting } = this.#load;
     if (running !== undefined) rows.push(row("Server now", [`${running} running, ${waiting} waiting`], { colSpan: Math.max(1, columns.length) }));
     this.#table.replaceChildren(element("tbody", {}, ...rows));
