@@ -16,3 +16,7 @@ conformance:
 bench device="auto":
     go run ./e2e/bench/synth -o /tmp/realm-134m.gguf
     go run ./cmd/realm bench -m /tmp/realm-134m.gguf --device {{device}}
+
+# The whole runtime as a page: static files in a folder, which realm takes in with -tags demo.
+demo dir="web/demo/dist":
+    go run ./web/demo/publish -o {{dir}}

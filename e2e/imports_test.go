@@ -23,6 +23,7 @@ const models = "e2e/models"
 // only says which folders may import a library.
 var only = map[string][]string{
 	"github.com/cogentcore/webgpu":      {"engine/device/webgpu"},
+	"github.com/chromedp":               {"e2e/"},
 	"github.com/tetratelabs/wazero":     {"hostfn/", "cmd/"},
 	"github.com/gorilla/websocket":      {"web/", "e2e/"},
 	"github.com/dustin/go-humanize":     {"cmd/", "web/", "e2e/bench"},
@@ -38,9 +39,10 @@ var only = map[string][]string{
 	"go.opentelemetry.io":               {"web/trace"},
 	"github.com/openai/openai-go":       {"e2e/openai"},
 	"github.com/gofrs/flock":            {"web/store"},
-	"github.com/adrg/xdg":               {"web/store"},
+	"github.com/adrg/xdg":               {"web/config"},
 	"modernc.org/sqlite":                {"web/tenant"},
 	"golang.org/x/time":                 {"web/tenant"},
+	"github.com/andybalholm/brotli":     {"web/demo"},
 	"github.com/pelletier/go-toml":      {"web/config"},
 }
 

@@ -81,21 +81,34 @@ func (e *Engine) openBest(o Options) (device.Device, error) {
 		return d, nil
 	case errors.Is(err, errNoWebGPU):
 		e.say("this build has no WebGPU: computing on the CPU (slower); build with CGO_ENABLED=1 for the GPU")
-	case errors.Is(err, device.ErrNotFound):
-		e.say("no WebGPU adapter found: computing on the CPU (slower); see realm devices")
+	case errors.Is(err, device.ErrNotFound) && !inPage:
+		e.say("no WebGPU adapter found: computing on the CPU (slower)" + seeDevices)
 	default:
-		e.say(fmt.Sprintf("no WebGPU device (%v): computing on the CPU (slower); see realm devices", err))
+		e.say(fmt.Sprintf("no WebGPU device (%v): computing on the CPU (slower)%s", err, seeDevices))
 	}
 	return openCPU(o)
+}
+
+// openAgain opens the kind of device that an earlier one was.
+func (e *Engine) openAgain(info device.Info) (device.Device, error) {
+	if info.Backend == "cpu" {
+		return openCPU(e.options)
+	}
+	_, adapter, _ := strings.Cut(e.options.Device, ":")
+	return openWebGPU(adapter, e.options)
 }
 
 // saySoftware tells of an adapter that is no GPU.
 func (e *Engine) saySoftware(info device.Info) {
 	if info.Software {
-		e.say(fmt.Sprintf("the WebGPU adapter %s (%s) is software: computing on the CPU through it (slower); see realm devices", info.Name, info.Driver))
+		e.say(fmt.Sprintf("the WebGPU adapter %s (%s) is software: computing on the CPU through it (slower)%s", info.Name, info.Driver, seeDevices))
 	}
 }
 
 func openCPU(o Options) (device.Device, error) {
-	return cpu.New(cpu.Options{Budget: o.Memory, Workers: o.Threads})
+	budget := o.Memory
+	if budget == 0 {
+		budget = cpu.DefaultBudget()
+	}
+	return cpu.New(cpu.Options{Budget: budget, Workers: o.Threads})
 }

@@ -112,6 +112,8 @@ func TestLoadLeavesNothingBehind(t *testing.T) {
 		{"context too long", 0, engine.LoadOptions{Context: 1 << 30}, model.ErrContext},
 		{"negative context", 0, engine.LoadOptions{Context: -1}, engine.ErrOption},
 		{"endless cache", 0, engine.LoadOptions{CacheTokens: 1 << 40}, engine.ErrOption},
+		{"cache over its own bound", 0, engine.LoadOptions{CacheMemory: 1 << 16}, device.ErrMemory},
+		{"negative cache", 0, engine.LoadOptions{CacheMemory: -1}, engine.ErrOption},
 		{"negative step", 0, engine.LoadOptions{StepTokens: -1}, engine.ErrOption},
 	} {
 		for _, name := range []string{"cpu", "webgpu"} {

@@ -21,8 +21,13 @@ type LoadOptions struct {
 	// for.
 	Context int
 	// CacheTokens is how many tokens the sequences of the model can hold
-	// together, forks counting what they do not share. 0: Context.
+	// together, forks counting what they do not share. 0: what CacheMemory has room
+	// for, or Context.
 	CacheTokens int
+	// CacheMemory is the most bytes that keys and values of the model take: less than
+	// CacheTokens, or than one sequence of Context tokens, is a device.MemoryError.
+	// 0: no bound but those of Options.
+	CacheMemory int64
 	// StepTokens is the most tokens that a step reads. The scheduler takes fewer
 	// where others wait. 0: what the device takes.
 	StepTokens int
@@ -48,7 +53,9 @@ type Model struct {
 	template  *chat.Template // nil: none
 	ends      []int32        // end-of-generation tokens
 	pool      *kv.Pool
+	spec      device.CacheSpec
 	cache     device.Cache
+	reserved  int64 // of the engine's cacheBudget
 	core      *batch.Model
 	adapters  *model.Adapters
 	files     adapterFiles
@@ -62,23 +69,28 @@ var modelIDs atomic.Uint64
 // ErrOption, device.ErrMemory when it does not fit, ctx.Err(), and what
 // packages model, token and chat say of the file.
 func (e *Engine) Load(ctx context.Context, f *gguf.File, o LoadOptions) (*Model, error) {
-	m := &Model{engine: e, id: modelIDs.Add(1)}
-	err := m.load(ctx, f, o)
-	if err == nil {
-		err = e.adopt(m)
-	}
+	var m *Model
+	err := e.again(ctx, func() error {
+		m = &Model{engine: e, id: modelIDs.Add(1)}
+		e.loading.RLock()
+		err := m.load(ctx, f, o)
+		if err == nil {
+			err = e.adopt(m)
+		}
+		e.loading.RUnlock()
+		if err != nil {
+			m.release()
+		}
+		return err
+	})
 	if err != nil {
-		m.release()
 		return nil, fmt.Errorf("engine: load: %w", err)
 	}
 	return m, nil
 }
 
 func (m *Model) load(ctx context.Context, f *gguf.File, o LoadOptions) error {
-	if o.Context < 0 || o.CacheTokens < 0 || o.CacheTokens > maxCacheTokens || o.StepTokens < 0 {
-		return fmt.Errorf("Context %d, CacheTokens %d, StepTokens %d: %w", o.Context, o.CacheTokens, o.StepTokens, ErrOption)
-	}
-	d := m.engine.device
+	d := m.engine.current()
 	var err error
 	if m.tokenizer, err = token.New(f); err != nil {
 		return err
@@ -86,10 +98,20 @@ func (m *Model) load(ctx context.Context, f *gguf.File, o LoadOptions) error {
 	if m.template, err = newTemplate(f, m.tokenizer, o.Template); err != nil {
 		return err
 	}
-	spec, err := m.planCache(f, o)
+	// Gigabytes should not be read to find out that there is no room for them.
+	plan, err := m.engine.plan(f, o)
+	if err == nil {
+		err = plan.Err
+	}
 	if err != nil {
 		return err
 	}
+	spec := plan.cache
+	m.context = plan.Context
+	if err := m.engine.cacheBudget.take(spec); err != nil {
+		return err
+	}
+	m.spec, m.reserved = spec, spec.Bytes()
 	if m.cache, err = d.NewCache(spec); err != nil {
 		return fmt.Errorf("cache of %d tokens (a smaller context takes less): %w", spec.Pages*device.PageTokens, err)
 	}
@@ -113,44 +135,11 @@ func (m *Model) load(ctx context.Context, f *gguf.File, o LoadOptions) error {
 // encoder reports whether the model has hidden states only, and no next token.
 func (m *Model) encoder() bool { return m.model.Config().Encoder }
 
-// planCache returns the cache to make, once it is sure that it and the weights
-// are within the bound of the device: gigabytes should not be read to find out.
-func (m *Model) planCache(f *gguf.File, o LoadOptions) (device.CacheSpec, error) {
-	plan, err := model.Plan(f, o.Context, o.CacheType)
-	if err != nil {
-		return device.CacheSpec{}, err
-	}
-	config, err := model.ReadConfig(f)
-	if err != nil {
-		return device.CacheSpec{}, err
-	}
-	m.context = plan.Context
-	tokens := o.CacheTokens
-	if tokens == 0 {
-		tokens = m.context
-	}
-	spec := config.CacheSpec(pagesOf(tokens), o.CacheType)
-	weights, memory := min(plan.File, plan.Weights), m.engine.device.Memory()
-	if need, used := weights+spec.Bytes(), memory.Total(); memory.Budget > 0 && need > memory.Budget-used {
-		return spec, &device.MemoryError{
-			Kind:   device.KindWeights,
-			Name:   fmt.Sprintf("weights, and a cache of %d tokens", tokens),
-			Need:   need,
-			Used:   used,
-			Budget: memory.Budget,
-		}
-	}
-	return spec, nil
-}
-
-// maxCacheTokens is more than any memory holds, and keeps bytes countable.
-const maxCacheTokens = 1 << 28
-
 // Close gives back what the model takes on the device. Its sequences fail with
 // ErrClosed afterwards.
 func (m *Model) Close() error {
-	m.engine.forget(m)
 	m.release()
+	m.engine.forget(m)
 	return nil
 }
 
@@ -169,6 +158,7 @@ func (m *Model) release() {
 		if m.model != nil {
 			m.model.Release()
 		}
+		m.engine.cacheBudget.give(m.reserved)
 	})
 }
 

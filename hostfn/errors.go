@@ -24,6 +24,11 @@ var (
 	ErrNotReady = errors.New("not ready")
 	// ErrEnd is what a Source returns when no message will come any more.
 	ErrEnd = errors.New("no more messages")
+	// ErrModule marks a module that is no guest: it is malformed, imports what there
+	// is not, or lacks an export.
+	ErrModule = errors.New("not a guest")
+	// ErrTrap marks a guest that trapped.
+	ErrTrap = errors.New("trap")
 )
 
 // The errors of rows that a limit of the instance ends, and of what may not be kept.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -85,6 +86,7 @@ type benchDevice struct {
 	Option string `json:"option"` // as --device named it
 	deviceReport
 	Load       float64  `json:"load_seconds"`
+	Ready      float64  `json:"ready_seconds"` // from opening the device to the first token, what is compiled included
 	Memory     int64    `json:"memory_bytes"`
 	Prefill    spread   `json:"prefill_tokens_per_second"`
 	Decode     spread   `json:"decode_tokens_per_second"`
@@ -185,7 +187,7 @@ func weightBytes(f *gguf.File) (int64, error) {
 
 // measure runs the repetitions on one device.
 func (f *benchFlags) measure(c *cobra.Command, file *gguf.File, option string, bytesToken int64) (d benchDevice, err error) {
-	ctx := c.Context()
+	ctx, start := c.Context(), time.Now()
 	s, err := openSession(ctx, c.ErrOrStderr(), file, option, f.opening, f.load)
 	if err != nil {
 		return d, err
@@ -195,7 +197,7 @@ func (f *benchFlags) measure(c *cobra.Command, file *gguf.File, option string, b
 		return d, &usageError{c.CommandPath(), fmt.Errorf("--prompt and --tokens need %d tokens, the context has %d", need, s.model.Context())}
 	}
 	d = benchDevice{Option: option, deviceReport: newDeviceReport(s.engine.Device()), Load: s.load.Seconds()}
-	if d.PerToken, err = f.count(ctx, s); err != nil {
+	if d.PerToken, d.Ready, err = f.count(ctx, s, start); err != nil {
 		return d, err
 	}
 	var prefill, decode, first []float64
@@ -216,26 +218,28 @@ func (f *benchFlags) measure(c *cobra.Command, file *gguf.File, option string, b
 
 // count has the device count what tokens cost. It is the run that compiles, and
 // is not timed. The first token is read on its own, so that no step of the
-// prompt, nor one that was begun before the counters are read, is among them.
-func (f *benchFlags) count(ctx context.Context, s *session) (cost perToken, err error) {
+// prompt, nor one that was begun before the counters are read, is among them; ready is
+// how long it took from a start until that token, in seconds.
+func (f *benchFlags) count(ctx context.Context, s *session, start time.Time) (cost perToken, ready float64, err error) {
 	sequence, err := f.sequence(s, 0)
 	if err != nil {
-		return cost, err
+		return cost, 0, err
 	}
 	defer sequence.Close()
 	if err := write(ctx, sequence, 1); err != nil {
-		return cost, err
+		return cost, 0, err
 	}
+	ready = time.Since(start).Seconds()
 	tokens := float64(f.tokens - 1)
 	before := s.engine.Counters()
 	if err := write(ctx, sequence, int(f.tokens-1)); err != nil {
-		return cost, err
+		return cost, 0, err
 	}
 	after := s.engine.Counters()
 	return perToken{
 		float64(after.Dispatches-before.Dispatches) / tokens, float64(after.Submits-before.Submits) / tokens,
 		float64(after.Written-before.Written) / tokens, float64(after.ReadBack-before.ReadBack) / tokens,
-	}, nil
+	}, ready, nil
 }
 
 // repetition measures once.

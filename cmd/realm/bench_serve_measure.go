@@ -253,13 +253,13 @@ func (b *serveBench) soak(ctx context.Context, z *benchServer) (*soakReport, err
 	settle()
 	x := &soakReport{Tenants: len(keys), Connections: int(f.connects), Seconds: f.duration.Seconds()}
 	before := z.Snapshot()
-	x.Goroutines[0], x.DeviceBytes[0] = runtime.NumGoroutine(), before.Memory.Total()
+	x.Goroutines[0], x.DeviceBytes[0] = runtime.NumGoroutine(), before.Memory.Total.Used
 	clients := z.clients(int(f.connects), load.SSE, keys...)
 	result := load.Run(ctx, clients, 0, time.Now().Add(f.duration), b.request)
 	closeAll(clients)
 	settle()
 	after := z.Snapshot()
-	x.Goroutines[1], x.DeviceBytes[1] = runtime.NumGoroutine(), after.Memory.Total()
+	x.Goroutines[1], x.DeviceBytes[1] = runtime.NumGoroutine(), after.Memory.Total.Used
 	x.Answering = after.Answers
 	for _, m := range after.Models {
 		x.PagesHeld += m.Cache.Pages - m.Cache.Free

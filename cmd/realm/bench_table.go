@@ -26,9 +26,9 @@ func (r *benchReport) print(w io.Writer) error {
 		if err := t.Flush(); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(w, "a token: %.4g dispatches, %.4g submits, %.4g bytes written, %.4g read back\nloaded in %v, %s on the device\n",
+		_, err := fmt.Fprintf(w, "a token: %.4g dispatches, %.4g submits, %.4g bytes written, %.4g read back\nloaded in %v, first token after %v, %s on the device\n",
 			d.PerToken.Dispatches, d.PerToken.Submits, d.PerToken.Written, d.PerToken.ReadBack,
-			seconds(d.Load), humanize.IBytes(uint64(d.Memory)))
+			seconds(d.Load), seconds(d.Ready), humanize.IBytes(uint64(d.Memory)))
 		if err != nil {
 			return err
 		}

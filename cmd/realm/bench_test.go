@@ -34,7 +34,7 @@ func TestBench(t *testing.T) {
 			t.Errorf("%s: %+v", name, s)
 		}
 	}
-	if d.Load <= 0 || d.Memory < r.BytesToken || d.PerToken.Dispatches < 4*9 || d.PerToken.Submits != 1 {
+	if d.Load <= 0 || d.Ready < d.Load || d.Memory < r.BytesToken || d.PerToken.Dispatches < 4*9 || d.PerToken.Submits != 1 {
 		t.Errorf("load %v s, memory %d bytes, %+v a token", d.Load, d.Memory, d.PerToken)
 	}
 	f.holds()

@@ -13,6 +13,7 @@ import (
 )
 
 func newList() *cobra.Command {
+	var f storeFlags
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "list",
@@ -23,7 +24,10 @@ the end of a name from a slash on, without the quantisation where there is one o
   realm list --json`,
 		Args: arguments(0, 0, "none"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			s := store.Open("")
+			s, err := f.open()
+			if err != nil {
+				return err
+			}
 			models, err := s.List()
 			if err != nil {
 				return err
@@ -42,6 +46,7 @@ the end of a name from a slash on, without the quantisation where there is one o
 			return printStored(c.OutOrStdout(), reports)
 		},
 	}
+	f.add(c.Flags())
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return c
 }

@@ -29,12 +29,14 @@ is. All shards of a split are pulled, of a URL that of the first names them.
 #sha256=HEX behind a URL is the hash that the file must have; of Hugging Face it is
 known.
 
-What was broken off is gone on with by the same command. Models are kept in
-realm/models in the folder XDG_DATA_HOME, ~/.local/share by default. HF_TOKEN holds
-the token for private repositories, HF_ENDPOINT the address of a mirror.`
+What was broken off is gone on with by the same command. Models are kept in the
+configuration's model-root, by default realm/models in the folder XDG_DATA_HOME, which
+is ~/.local/share. HF_TOKEN holds the token for private repositories, HF_ENDPOINT the
+address of a mirror.`
 
 func newPull() *cobra.Command {
-	return &cobra.Command{
+	var f storeFlags
+	c := &cobra.Command{
 		Use:   "pull hf.co/ORG/REPO:QUANT | URL",
 		Short: "Download a model",
 		Long:  pullHelp,
@@ -42,19 +44,24 @@ func newPull() *cobra.Command {
   realm pull https://example.com/model.gguf
   realm run -m model.gguf "Why is the sky blue?"`,
 		Args:              arguments(1, 1, "one of hf.co/ORG/REPO:QUANT and a URL"),
-		RunE:              runPull,
+		RunE:              func(c *cobra.Command, args []string) error { return runPull(c, args[0], &f) },
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
+	f.add(c.Flags())
+	return c
 }
 
-func runPull(c *cobra.Command, args []string) error {
-	reference, err := store.ParseReference(args[0])
+func runPull(c *cobra.Command, name string, f *storeFlags) error {
+	reference, err := store.ParseReference(name)
 	if err != nil {
 		return &usageError{c.CommandPath(), err}
 	}
 	notes := c.ErrOrStderr()
 	bars := &pullProgress{w: notes}
-	s := store.Open("")
+	s, err := f.open()
+	if err != nil {
+		return err
+	}
 	m, err := s.Pull(c.Context(), reference, store.PullOptions{
 		Hub: os.Getenv(hubVariable), Token: os.Getenv(tokenVariable),
 		Progress: bars.show,

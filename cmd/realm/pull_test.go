@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -28,18 +29,22 @@ type fileServer struct {
 	sent  int
 	after int           // bytes after which bodies wait for the test's end; 0: never
 	done  chan struct{} // closed at the test's end
+
+	serving sync.WaitGroup // requests
 }
 
 func newFileServer(t *testing.T, files map[string][]byte) *fileServer {
 	s := &fileServer{done: make(chan struct{})}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.serving.Add(1)
+		defer s.serving.Done()
 		data, ok := files[r.URL.Path]
 		if !ok {
 			http.NotFound(w, r)
 			return
 		}
 		w.Header().Set("ETag", fmt.Sprintf(`"%x"`, sha256.Sum256(data)))
-		http.ServeContent(&slowWriter{w, s}, r, "x.bin", time.Time{}, bytes.NewReader(data))
+		http.ServeContent(&slowWriter{w, s, r.Context()}, r, "x.bin", time.Time{}, bytes.NewReader(data))
 	}))
 	t.Cleanup(s.Close)
 	t.Cleanup(func() { close(s.done) })
@@ -57,7 +62,8 @@ func (s *fileServer) total() int {
 
 type slowWriter struct {
 	http.ResponseWriter
-	s *fileServer
+	s   *fileServer
+	ctx context.Context // ends with the connection
 }
 
 func (w *slowWriter) Write(b []byte) (int, error) {
@@ -66,9 +72,30 @@ func (w *slowWriter) Write(b []byte) (int, error) {
 	wait := w.s.after > 0 && w.s.sent > w.s.after
 	w.s.mu.Unlock()
 	if wait {
-		<-w.s.done
+		select {
+		case <-w.s.done:
+		case <-w.ctx.Done():
+		}
 	}
 	return w.ResponseWriter.Write(b)
+}
+
+// TestModelRoot has models where the server's configuration says.
+func TestModelRoot(t *testing.T) {
+	f := newFolder(t)
+	s := newFileServer(t, map[string][]byte{"/atlas.gguf": models.Atlas})
+	config, address := f.put("server.toml", []byte("model-root = 'elsewhere'\n")), s.URL+"/atlas.gguf"
+	f.good("", "pull", address, "--config", config)
+	f.holds("elsewhere", config)
+	if o := f.good("", "list"); o.stdout != "" {
+		t.Errorf("the user's own models: %q", o.stdout)
+	}
+	if o := f.good("", "list", "--config", config); !strings.Contains(o.stdout, address) {
+		t.Errorf("the server's models: %q", o.stdout)
+	}
+	if o := f.good("", "rm", address, "--config", config); !strings.Contains(o.stderr, "removed") {
+		t.Errorf("said %q", o.stderr)
+	}
 }
 
 // TestPull has a model of a URL, asks it, and removes it.
@@ -226,12 +253,12 @@ func TestPullKilled(t *testing.T) {
 	s.mu.Lock()
 	s.after = 0
 	s.mu.Unlock()
+	s.serving.Wait() // those of the process that was killed
 	s.total()
 	o := f.good("", "pull", s.URL+"/big.gguf"+sum)
 	if !strings.Contains(o.stderr, "realm: going on with big.gguf: ") {
 		t.Errorf("said %q", o.stderr)
 	}
-	// Requests of the process that was killed may have written to closed connections.
 	if n := s.total(); kept < 16<<20 || n > len(data)-kept+1 {
 		t.Errorf("%d bytes were sent after %d of %d were there", n, kept, len(data))
 	}

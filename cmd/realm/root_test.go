@@ -18,8 +18,8 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	f := newFolder(t)
-	if o := f.good(""); !strings.Contains(o.stdout, root.Example) || o.stderr != "" {
-		t.Errorf("realm without arguments printed %q and %q", o.stdout, o.stderr)
+	if o := f.good("", "--help"); !strings.Contains(o.stdout, root.Example) || o.stderr != "" {
+		t.Errorf("realm --help printed %q and %q", o.stdout, o.stderr)
 	}
 	for _, c := range root.Commands() {
 		if c.Short == "" || c.GroupID == "" || c.Name() != "version" && (c.Long == "" || c.Example == "") {

@@ -152,6 +152,10 @@ func (f Format) CallMarker() string {
 	return ""
 }
 
+// ReasoningMarker opens reasoning; "" where the format has none. A model whose vocabulary
+// has it as one token was made to reason.
+func (f Format) ReasoningMarker() string { return f.family().think.opening }
+
 // OpensReasoning reports whether a prompt ends with the marker that begins reasoning, as templates
 // write it for some models. Their answers begin inside the block: see ParserOptions.
 func (f Format) OpensReasoning(prompt string) bool {

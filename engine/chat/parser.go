@@ -122,6 +122,12 @@ func (p *Parser) Push(text string) []Delta {
 	return p.flush()
 }
 
+// Reasoning reports whether the answer is in its reasoning: what comes next belongs to
+// it, its closing marker included.
+func (p *Parser) Reasoning() bool {
+	return p.state == stateReasoning || p.state == stateStart && p.options.ReasoningOpen
+}
+
 // Close ends the answer and returns what was held back. Nothing may be pushed behind it.
 func (p *Parser) Close() []Delta {
 	if p.state == stateStart {

@@ -285,6 +285,32 @@ type Result struct {
 // in vain.
 const NoChoice = -1
 
+// Sized is a Device that says what things would take on it, in bytes, before they
+// are made. Each is exact: it is what Memory counts once the thing is there.
+type Sized interface {
+	// MatrixBytes is that of the Weights of an Upload: a matrix [rows, columns], or
+	// with experts over 1 so many of them.
+	MatrixBytes(f *quant.Format, rows, columns, experts int) int64
+	// VectorBytes is that of an UploadVector.
+	VectorBytes(elements int) int64
+	// CacheBytes is that of a NewCache.
+	CacheBytes(spec CacheSpec) int64
+}
+
+// Settler is a Device that counts what was released as taken until the steps that
+// were in flight are done.
+type Settler interface {
+	// Settle waits for them.
+	Settle()
+}
+
+// Losable is a Device that can be made to be lost, for tests of what comes then.
+type Losable interface {
+	// Lose has everything fail with ErrLost from now on, the steps in flight too, as
+	// after the reset of a driver. Close gives back what was taken.
+	Lose()
+}
+
 // Counters are the totals of a device since it was opened; those that want to
 // know what a step costs take differences.
 type Counters struct {

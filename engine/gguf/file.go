@@ -16,6 +16,7 @@ type File struct {
 	Tensors   []*Tensor // in the order of the file
 
 	byName  map[string]*Tensor
+	sources []Source // of the file, or of each shard in order
 	closers []io.Closer
 }
 

@@ -29,7 +29,7 @@ type relativeOffset struct {
 func read(src Source) (*File, error) {
 	h := &header{
 		decoder: newDecoder(src),
-		file:    &File{Metadata: new(Metadata), byName: make(map[string]*Tensor)},
+		file:    &File{Metadata: new(Metadata), byName: make(map[string]*Tensor), sources: []Source{src}},
 		formats: make(map[uint32]*quant.Format),
 	}
 	for _, f := range quant.All() {

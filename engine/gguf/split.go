@@ -116,7 +116,7 @@ func join(files []*File) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: shard 1: %w", ErrShard, err)
 	}
-	whole.Tensors, whole.closers, whole.byName = nil, nil, make(map[string]*Tensor)
+	whole.Tensors, whole.sources, whole.closers, whole.byName = nil, nil, nil, make(map[string]*Tensor)
 	for i, f := range files {
 		no, count, err := f.split()
 		if err != nil {
@@ -134,6 +134,7 @@ func join(files []*File) (*File, error) {
 			whole.byName[t.Name] = t
 		}
 		whole.Tensors = append(whole.Tensors, f.Tensors...)
+		whole.sources = append(whole.sources, f.sources...)
 		whole.closers = append(whole.closers, f.closers...)
 	}
 	if uint64(len(whole.Tensors)) != total {

@@ -12,10 +12,10 @@ import (
 
 // SchemaOptions say how a schema becomes a grammar.
 type SchemaOptions struct {
-	// Compact leaves no white space between values. Without, there may be a space,
-	// or a line end and up to 20 spaces of indentation, behind each of the marks
-	// { [ , : and before ] and }: models are used to that, and cannot go on in white
-	// space for ever.
+	// Compact leaves no white space between values. Without, there may be a space
+	// behind a colon, and a space, or a line end and up to 20 spaces of indentation,
+	// behind each of { [ , and before ] and }: models are used to that, and cannot go on
+	// in white space for ever.
 	Compact bool
 }
 
@@ -45,8 +45,9 @@ func ParseSchema(text []byte, o SchemaOptions) (*Grammar, error) {
 		}
 		return nil, &SchemaError{"", "", err}
 	}
-	s := &schema{whole: v, rules: map[string]expression{}, space: literal("")}
+	s := &schema{whole: v, rules: map[string]expression{}, space: literal(""), gap: literal("")}
 	if !o.Compact {
+		s.gap = optional(literal(" "))
 		s.space = optional(choice{literal(" "), sequence{literal("\n"), repeat{literal(" "), 0, 20}}})
 	}
 	s.common()
@@ -70,7 +71,8 @@ func AnyObject() *Grammar {
 type schema struct {
 	whole any
 	rules map[string]expression
-	space expression
+	space expression // between values
+	gap   expression // behind a colon
 	depth int
 	err   error
 }
@@ -104,7 +106,7 @@ func (s *schema) common() {
 		optional(sequence{class{{'E', 'E'}, {'e', 'e'}}, optional(class{{'+', '+'}, {'-', '-'}}), repeat{digit, 1, 3}}),
 	}
 	s.rules[ruleArray] = s.bracketed("[", s.list(reference(ruleValue), 0, -1), "]")
-	member := sequence{reference(ruleString), literal(":"), s.space, reference(ruleValue)}
+	member := sequence{reference(ruleString), literal(":"), s.gap, reference(ruleValue)}
 	s.rules[ruleObject] = s.bracketed("{", s.list(member, 0, -1), "}")
 }
 

@@ -63,7 +63,7 @@ type part struct {
 
 // member is a name and a value.
 func (s *schema) member(name, value expression) expression {
-	return sequence{name, literal(":"), s.space, value}
+	return sequence{name, literal(":"), s.gap, value}
 }
 
 // properties makes the members of an object.

@@ -2,13 +2,15 @@ package model
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/realm-webgpu/realm/engine/device"
 	"github.com/realm-webgpu/realm/engine/gguf"
+	"github.com/realm-webgpu/realm/shaders/quant"
 )
 
 // PlanRows is the number of rows of the step that [MemoryPlan] counts the
-// activations of.
+// activations of, where the context has as many.
 const PlanRows = 256
 
 // MemoryPlan is what a model takes on a device, in bytes. A device that keeps
@@ -21,59 +23,102 @@ type MemoryPlan struct {
 	CachePerToken int64 // keys and values of a token
 	Cache         int64 // of the context, in whole pages
 	Scratch       int64 // activations of a step of PlanRows rows and one output: an estimate
+	Adapter       int64 // a LoRA adapter of rank PlanRank of every matrix that takes one
 }
+
+// PlanRank is the rank of the adapter that [MemoryPlan] counts.
+const PlanRank = 8
 
 // Total returns the bytes for one sequence of the whole context.
 func (p MemoryPlan) Total() int64 { return p.Weights + p.Cache + p.Scratch }
 
-// Plan returns what a file would take, without reading its tensors. context is the
-// tokens of a sequence, 0 for the model's own. It fails as [Load] does, save for
-// what only a device knows.
+// Plan returns what a file would take on some device, without reading its tensors.
+// context is the tokens of a sequence, 0 for the model's own. It fails as [Load]
+// does, save for what only a device knows.
 func Plan(f *gguf.File, context int, t device.CacheType) (MemoryPlan, error) {
+	return planOn(f, context, t, planes{}, PlanRows)
+}
+
+// PlanOn is Plan for a device: its largest step in place of PlanRows, and where it is a [device.Sized], weights and cache are what they will
+// take there to the byte.
+func PlanOn(d device.Device, f *gguf.File, context int, t device.CacheType) (MemoryPlan, error) {
+	sizes, ok := d.(device.Sized)
+	if !ok {
+		sizes = planes{}
+	}
+	return planOn(f, context, t, sizes, d.Info().MaxRows)
+}
+
+func planOn(f *gguf.File, context int, t device.CacheType, sizes device.Sized, rows int) (MemoryPlan, error) {
 	m, err := newModel(f, context)
 	if err != nil {
 		return MemoryPlan{}, fmt.Errorf("model: plan: %w", err)
 	}
+	rows = min(rows, 1<<bits.Len(uint(m.context-1)))
 	pages := (m.context + device.PageTokens - 1) / device.PageTokens
-	page := m.CacheSpec(1, t)
-	program, _ := m.Program(nil, Shape{Rows: PlanRows, Outputs: 1, Sequences: 1, Pages: pages})
+	program, _ := m.Program(nil, Shape{Rows: rows, Outputs: 1, Sequences: 1, Pages: pages})
 	return MemoryPlan{
 		Context:       m.context,
 		File:          m.tensors.fileBytes(),
-		Weights:       m.tensors.deviceBytes() + m.positionBytes(),
-		CachePerToken: page.Bytes() / device.PageTokens,
-		Cache:         m.CacheSpec(pages, t).Bytes(),
+		Weights:       m.weightBytes(sizes),
+		CachePerToken: m.CacheSpec(1, t).Bytes() / device.PageTokens,
+		Cache:         sizes.CacheBytes(m.CacheSpec(pages, t)),
 		Scratch:       m.scratch(program),
+		Adapter:       m.tensors.adapterBytes(PlanRank),
 	}, nil
 }
 
-// deviceBytes returns the bytes of the tensors in planes.
-func (t *tensors) deviceBytes() int64 {
-	const word, float = 4, 4
-	total := int64(0)
+// planes are the sizes of a device that keeps no more than what there is: matrices
+// in the planes of shaders/quant.
+type planes struct{}
+
+func (planes) MatrixBytes(f *quant.Format, rows, columns, experts int) int64 {
+	_, words := f.PlaneOffsets(rows*max(experts, 1), columns)
+	return 4 * int64(words)
+}
+
+func (planes) VectorBytes(elements int) int64         { return 4 * int64(elements) }
+func (planes) CacheBytes(spec device.CacheSpec) int64 { return spec.Bytes() }
+
+// weightBytes returns the bytes of all that Load uploads.
+func (m *Model) weightBytes(sizes device.Sized) int64 {
+	t, total := m.tensors, int64(0)
 	for _, x := range t.matrices {
-		_, words := x.tensors[0].Format.PlaneOffsets(x.rows*max(x.experts, 1), x.columns)
-		total += word * int64(words)
+		total += sizes.MatrixBytes(x.tensors[0].Format, x.rows, x.columns, x.experts)
 		if x.biased() {
-			total += float * int64(x.rows)
+			total += sizes.VectorBytes(x.rows)
 		}
 	}
 	for _, v := range t.vectors {
-		total += float * int64(v.tensor.Elements())
+		total += sizes.VectorBytes(v.tensor.Elements())
+	}
+	ropes := []*Rope{&m.config.Rope}
+	if m.config.SlidingRope != nil {
+		ropes = append(ropes, m.config.SlidingRope)
+	}
+	for _, r := range ropes {
+		if n := r.tableBytes(m.context); n > 0 {
+			total += sizes.VectorBytes(int(n / 4))
+		}
+	}
+	if m.config.LearnedPositions {
+		if f, ok := quant.ByName(learnedFormat); ok {
+			total += sizes.MatrixBytes(f, m.context, m.config.EmbeddingLength, 1)
+		}
 	}
 	return total
 }
 
-// positionBytes returns the bytes of the tables of positions, rotated or learned.
-func (m *Model) positionBytes() int64 {
-	n := m.config.Rope.tableBytes(m.context)
-	if m.config.LearnedPositions {
-		n += 4 * int64(m.context) * int64(m.config.EmbeddingLength)
+// adapterBytes returns the bytes of a slot of a rank in every bank there can be.
+func (t *tensors) adapterBytes(rank int) int64 {
+	sites, of := t.sites()
+	p := bankPlan{slots: 1, ranks: make([]int, len(sites))}
+	for _, at := range of {
+		if at.refused == "" {
+			p.ranks[at.site] = rank
+		}
 	}
-	if sliding := m.config.SlidingRope; sliding != nil {
-		n += sliding.tableBytes(m.context)
-	}
-	return n
+	return p.bytes(sites)
 }
 
 // scratch returns the most bytes that the buffers of a program need at a time, and

@@ -12,6 +12,10 @@ import (
 func TestPlan(t *testing.T) {
 	onDevices(t, func(t *testing.T, d bench) {
 		f := open(t, llamaFile)
+		exact, err := model.PlanOn(d, f, 100, device.CacheF16)
+		if err != nil {
+			t.Fatal(err)
+		}
 		plan, err := model.Plan(f, 100, device.CacheF16)
 		if err != nil {
 			t.Fatal(err)
@@ -19,6 +23,9 @@ func TestPlan(t *testing.T) {
 		m := load(t, f, d, model.Options{Context: 100})
 		if got := d.Memory().Used[device.KindWeights]; got != plan.Weights {
 			t.Errorf("weights take %d bytes, the plan says %d", got, plan.Weights)
+		}
+		if got := d.Memory().Used[device.KindWeights]; got != exact.Weights || got != m.Bytes() {
+			t.Errorf("weights take %d bytes, the plan on the device says %d and the model %d", got, exact.Weights, m.Bytes())
 		}
 		if got := plan.Weights - 100*32*4; got != plan.File {
 			t.Errorf("%d bytes of float32 without the rope table, the file has %d", got, plan.File)
@@ -29,8 +36,9 @@ func TestPlan(t *testing.T) {
 		if got := m.CacheSpec(4, device.CacheF16).Bytes(); got != plan.Cache {
 			t.Errorf("the cache has %d bytes, the plan says %d", got, plan.Cache)
 		}
-		// At most x, normed, gate_up and hidden: 128 + 256 + 512 elements of a row.
-		if plan.Scratch < model.PlanRows*4*(128+512) || plan.Scratch > model.PlanRows*4*(128+128+512+256) {
+		// At most x, normed, gate_up and hidden: 128 + 256 + 512 elements of a row, and
+		// no step has more rows than fit the context.
+		if rows := int64(128); plan.Scratch < rows*4*(128+512) || plan.Scratch > rows*4*(128+128+512+256) {
 			t.Errorf("%d bytes of scratch", plan.Scratch)
 		}
 		if plan.Total() != plan.Weights+plan.Cache+plan.Scratch {
@@ -61,7 +69,7 @@ func TestPlanExperts(t *testing.T) {
 	if plan, err = model.Plan(m.file(t).file(), 0, device.CacheF32); err != nil {
 		t.Fatal(err)
 	}
-	if least := int64(model.PlanRows * 4 * 4 * (3*128 + 64)); plan.Scratch < least || plan.Scratch > 2*least {
+	if least := int64(min(model.PlanRows, plan.Context) * 4 * 4 * (3*128 + 64)); plan.Scratch < least || plan.Scratch > 2*least {
 		t.Errorf("%d bytes of scratch, experts alone have %d", plan.Scratch, least)
 	}
 }

@@ -8,21 +8,20 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/realm-webgpu/realm/hostfn"
-	"github.com/realm-webgpu/realm/hostfn/abi"
+	"github.com/realm-webgpu/realm/hostfn/inspect"
 	"github.com/realm-webgpu/realm/hostfn/memory64"
 	"github.com/realm-webgpu/realm/hostfn/meter"
-	"github.com/realm-webgpu/realm/hostfn/wasm"
 )
 
-// MaxModule is the largest module that is loaded, in bytes. Compiling takes some
-// seconds for one of that size.
-const MaxModule = 16 << 20
+// MaxModule is the largest module that is loaded, in bytes.
+const MaxModule = inspect.MaxModule
 
 // cached is how many compiled modules a Host keeps.
 const cached = 64
@@ -31,12 +30,18 @@ const cached = 64
 var (
 	// ErrModule marks a module that is no guest: it is malformed, imports what there
 	// is not, or lacks an export.
-	ErrModule = errors.New("not a guest")
+	ErrModule = hostfn.ErrModule
 	// ErrTrap marks a guest that trapped.
-	ErrTrap = errors.New("trap")
+	ErrTrap = hostfn.ErrTrap
 	// ErrClosed marks a host that was closed.
 	ErrClosed = errors.New("closed")
 )
+
+// Report is what a module says of itself.
+type Report = inspect.Report
+
+// Inspect looks into a module; see [inspect.Module].
+func Inspect(data []byte) (Report, error) { return inspect.Module(data) }
 
 // Options say how guests are run. The zero value is good.
 type Options struct {
@@ -185,14 +190,14 @@ func (h *Host) trim(ctx context.Context) {
 	}
 }
 
+// compileTime is how long the compiler may take for a module.
+const compileTime = 2 * time.Minute
+
 // compile makes code of a module's bytes.
 func (h *Host) compile(ctx context.Context, data []byte) (wazero.CompiledModule, Report, error) {
-	report, err := Inspect(data)
+	report, err := inspect.Guest(data)
 	if err != nil {
 		return nil, Report{}, err
-	}
-	if len(report.Problems) > 0 {
-		return nil, Report{}, fmt.Errorf("%w: %s", ErrModule, report.Problems[0])
 	}
 	lowered, err := memory64.Lower(data)
 	if err != nil {
@@ -272,18 +277,4 @@ func refill(ctx context.Context, stack []uint64) {
 		panic(&hostfn.Abort{Err: err})
 	}
 	stack[0] = uint64(units)
-}
-
-// capabilities reads the section that says what a guest needs. Without one it
-// needs nothing.
-func capabilities(m *wasm.Module) (all uint64, unknown []string) {
-	section, _ := m.CustomSection(abi.CapabilitySection)
-	for _, name := range fieldsOf(section) {
-		bit, ok := abi.Capability(name)
-		if !ok {
-			unknown = append(unknown, name)
-		}
-		all |= bit
-	}
-	return all, unknown
 }

@@ -101,7 +101,7 @@ func (i *instance) Write(offset uint64, p []byte) bool {
 // by the caller, whatever comes of it. Errors: hostfn.LimitError, hostfn.ExitError,
 // those of the guest's context, and ErrTrap.
 func (m *Module) Run(g *hostfn.Guest) error {
-	g.Require(m.report.capabilities)
+	g.Require(m.report.Required)
 	if need := m.report.Min << 16; need > g.Limits().Memory {
 		return g.Finish(0, &hostfn.LimitError{Name: "memory", Limit: fmt.Sprintf("%d bytes (it begins with %d)", g.Limits().Memory, need)})
 	}

@@ -23,7 +23,7 @@ func (x *exchange) defaultModel() string {
 		return ""
 	}
 	for _, m := range all {
-		if m.Default {
+		if m.Default && m.Parent == "" {
 			return m.ID
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/realm-webgpu/realm/web/openai"
 	"github.com/realm-webgpu/realm/web/service"
+	"github.com/realm-webgpu/realm/web/trace"
 )
 
 // httpError is an error with a status of HTTP's own.
@@ -63,6 +64,7 @@ func (x *exchange) told(err error) *service.Error {
 		e = &service.Error{Code: service.InternalError, Message: "the server failed; its log says how", Err: err}
 	}
 	x.note(slog.String("code", string(e.Code)))
+	trace.Fail(x.r.Context(), e.Code)
 	return e
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/realm-webgpu/realm/web/service"
+	"github.com/realm-webgpu/realm/web/tenant"
 )
 
 const requestID = "X-Request-Id"
@@ -76,9 +77,12 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		e := &entry{}
 		q = q.WithContext(context.WithValue(q.Context(), entryKey{}, e))
 		rec := &recorder{ResponseWriter: w}
+		control := http.NewResponseController(w)
+		// Answers that take longer, or have parts, set their own.
+		_ = control.SetWriteDeadline(start.Add(s.options.WriteTimeout))
 		if q.ContentLength != 0 {
 			// Also of a body that nobody reads: the connection is not used again before it came.
-			_ = http.NewResponseController(w).SetReadDeadline(start.Add(s.options.ReadTimeout))
+			_ = control.SetReadDeadline(start.Add(s.options.ReadTimeout))
 		}
 		defer func() {
 			// The path is not logged: that of an unknown route is the client's to write.
@@ -105,9 +109,10 @@ func sane(id string) bool {
 	})
 }
 
-// host reports whether requests may be for a host.
+// host reports whether requests may be for a host: with keys for any, as a page of
+// another name has none.
 func (s *Server) host(host string) bool {
-	if s.options.Hosts == nil {
+	if s.options.Hosts == nil || !s.service.Keyless() {
 		return true
 	}
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -134,7 +139,7 @@ func (s *Server) cors(next http.Handler) http.Handler {
 		h.Add("Vary", "Origin")
 		if s.origin(origin) {
 			h.Set("Access-Control-Allow-Origin", origin)
-			h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens")
+			h.Set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens, Retry-After-Ms, X-Should-Retry")
 			if preflight {
 				h.Set("Access-Control-Allow-Methods", "GET, POST")
 				h.Set("Access-Control-Allow-Headers", allowedHeaders(q.Header.Get("Access-Control-Request-Headers")))
@@ -172,5 +177,5 @@ func allowedHeaders(asked string) string {
 
 // origin reports whether pages of an origin may ask.
 func (s *Server) origin(origin string) bool {
-	return slices.ContainsFunc(s.options.Origins, func(o string) bool { return o == "*" || strings.EqualFold(o, origin) })
+	return tenant.Patterns(s.options.Origins).Match(strings.ToLower(origin))
 }

@@ -50,9 +50,11 @@ func TestResponsesStream(t *testing.T) {
 	stream := func(body string) ([]string, []openai.ResponseEvent) {
 		t.Helper()
 		_, text := r.do(t, "/v1/responses", body)
+		doc := description(t)
 		var names []string
 		var all []openai.ResponseEvent
 		for i, e := range events(t, text) {
+			heldTo(t, doc, "ResponseEvent", e.data)
 			var v openai.ResponseEvent
 			if err := json.Unmarshal([]byte(e.data), &v); err != nil || v.Type != e.name || v.Sequence != i {
 				t.Fatalf("event %d: %v %s", i, err, e.data)

@@ -16,10 +16,10 @@ type Options struct {
 	Service *service.Service
 	Limits  openai.Limits // zero: the defaults
 	// Origins are those of pages that may ask from a browser (CORS), such as
-	// https://example.com; "*" stands for all.
+	// https://example.com. In each, * stands for any letters.
 	Origins []string
-	// Hosts are the names that requests may be for, besides addresses; nil: any. A
-	// server without keys that pages must not reach by a name of their own (DNS
+	// Hosts are the names that requests may be for, besides addresses, while there are
+	// no keys; nil: any. A server that pages must not reach by a name of their own (DNS
 	// rebinding) has localhost here.
 	Hosts []string
 	// Metrics answers /metrics; nil: there is none.

@@ -37,6 +37,10 @@ type Config struct {
 	Threads int `toml:"threads"`
 	// DefaultModel is the name of that of requests that name none. "": the first one.
 	DefaultModel string `toml:"default-model" live:"true"`
+	// Hosts are the names, beside localhost and addresses, that requests may be for
+	// while Listen is on loopback and there are no keys: a page of another name may have
+	// had that name lead here (DNS rebinding).
+	Hosts []string `toml:"hosts" live:"true"`
 
 	// Models are those that are served; none: the ones that are built in.
 	Models    []Model   `toml:"models" live:"true"`
@@ -79,8 +83,8 @@ type Model struct {
 // Adapter is a low-rank adapter of a model.
 type Adapter struct {
 	Name string `toml:"name"`
-	// Path is a GGUF or safetensors file or folder, and Source a reference of the model
-	// store, or builtin:NAME. One of them is given.
+	// Path is a GGUF or safetensors file or folder, and Source is builtin:NAME. One of
+	// them is given.
 	Path   string `toml:"path"`
 	Source string `toml:"source"`
 }
@@ -100,7 +104,7 @@ type Queue struct {
 // Requests bounds what a request may ask for.
 type Requests struct {
 	Body          Size `toml:"body"`
-	Headers       Size `toml:"headers"`
+	Headers       Size `toml:"headers" live:"false"`
 	N             int  `toml:"n"`              // answers
 	BestOf        int  `toml:"best-of"`        // answers to choose from
 	Logprobs      int  `toml:"logprobs"`       // candidates told of a token
@@ -110,7 +114,7 @@ type Requests struct {
 	Messages      int  `toml:"messages"`       // of a conversation
 	Tools         int  `toml:"tools"`          // that may be called
 	LogitBiases   int  `toml:"logit-biases"`   // tokens
-	Inputs        int  `toml:"inputs"`         // texts to embed, or prompts
+	Inputs        int  `toml:"inputs"`         // texts to embed; of completions, texts to write of all prompts
 	MaxTokens     int  `toml:"max-tokens"`     // to write; 0: what the context has room for
 	DefaultTokens int  `toml:"default-tokens"` // written when a request does not say; 0: what the context has room for
 }
@@ -168,6 +172,9 @@ type Guests struct {
 type Log struct {
 	Level  string `toml:"level" live:"true"` // debug, info, warn or error
 	Format string `toml:"format"`            // text or json
+	// Guests has what guests log, and why their calls failed, in the log too. It may
+	// have text of prompts and answers, which is nowhere else in it.
+	Guests bool `toml:"guests"`
 }
 
 // Tracing says where spans go.
@@ -175,9 +182,11 @@ type Tracing struct {
 	// Endpoint is the URL of an OTLP collector over HTTP, such as
 	// http://localhost:4318. "": no tracing.
 	Endpoint string `toml:"endpoint"`
-	// Sample is the share of requests that are traced, of those whose caller has not
-	// decided, from 0 to 1.
+	// Sample is the share of requests that are traced, from 0 to 1.
 	Sample float64 `toml:"sample"`
+	// Parents lets a request's own traceparent be the parent of its span, and decide
+	// whether it is traced: for a server behind a gateway of one's own.
+	Parents bool `toml:"parents"`
 	// Service is the name that spans go by.
 	Service string `toml:"service"`
 }
@@ -220,10 +229,6 @@ func Default() *Config {
 		Log:     Log{Level: "info", Format: "text"},
 		Tracing: Tracing{Sample: 1, Service: "realm"},
 	}
-	// Without a home there is no folder for either, and they must be named.
-	if dir, err := DataDir(); err == nil {
-		c.Database = filepath.Join(dir, "realm.db")
-		c.ModelRoot = filepath.Join(dir, "models")
-	}
+	c.Database, c.ModelRoot = filepath.Join(DataDir(), "realm.db"), filepath.Join(DataDir(), "models")
 	return c
 }

@@ -10,6 +10,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/adrg/xdg"
+
+	"github.com/realm-webgpu/realm/web/tenant"
 )
 
 const example = "../../docs/realm.example.toml"
@@ -22,8 +26,8 @@ func TestExample(t *testing.T) {
 	}
 	want := Default()
 	want.Path = c.Path
-	want.WebSocket.Origins = c.WebSocket.Origins // empty, and not nil
-	if len(c.WebSocket.Origins) > 0 || !reflect.DeepEqual(c, want) {
+	want.WebSocket.Origins, want.Hosts = c.WebSocket.Origins, c.Hosts // empty, and not nil
+	if len(c.WebSocket.Origins) > 0 || len(c.Hosts) > 0 || !reflect.DeepEqual(c, want) {
 		t.Errorf("the example is\n%+v\nthe defaults are\n%+v", c, want)
 	}
 	text, err := os.ReadFile(example)
@@ -47,7 +51,7 @@ func TestExample(t *testing.T) {
 		}
 	}
 	// What is live is said to be so, and nothing else is.
-	if live, want := strings.Count(string(text), "(live)"), 12; live != want {
+	if live, want := strings.Count(string(text), "(live)"), 13; live != want {
 		t.Errorf("(live) stands in it %d times, want %d: with the legend, one for each tag of Config", live, want)
 	}
 }
@@ -98,15 +102,27 @@ drain = "1m30s"
 [tenants]
 tokens-per-minute = 5000
 queue = 0
+sequences = 2
+pages = 3
+requests-per-minute = 4
 [tenants.guest]
 wall-time = "20s"
 memory = "8MB"
+fuel = 5
+handles = 6
+tickets = 7
+rows = 8
+pages = 9
+tokens = 10
+emit = 11
+calls-per-second = 12
+buffers = 13
 [[models]]
 name = "org/m"
 path = "m.gguf"
 template = "@chat.jinja"
 default-adapter = "a"
-adapters = [{ name = "a", path = "a.gguf" }, { name = "b", source = "hf.co/o/r" }]
+adapters = [{ name = "a", path = "a.gguf" }, { name = "b", source = "builtin:b" }]
 `), "/srv")
 	if err != nil {
 		t.Fatal(err)
@@ -115,10 +131,15 @@ adapters = [{ name = "a", path = "a.gguf" }, { name = "b", source = "hf.co/o/r" 
 		time.Duration(c.Timeouts.Drain) != 90*time.Second || c.Timeouts.Read != Default().Timeouts.Read {
 		t.Errorf("%+v", c)
 	}
-	if l := c.Tenants.Limits(); l.TokensPerMinute != 5000 || l.Queue != 0 || l.Guest.Host().WallTime != 20*time.Second || l.Guest.Host().Memory != 8e6 {
-		t.Errorf("%+v", l)
+	if l, want := c.Tenants.Limits(), (tenant.Limits{
+		TokensPerMinute: 5000, Sequences: 2, Pages: 3, RequestsPerMinute: 4, Guest: tenant.GuestLimits{
+			WallTime: 20 * time.Second, Memory: 8e6, Fuel: 5, Handles: 6, Tickets: 7, Rows: 8, Pages: 9, Tokens: 10,
+			EmitBytes: 11, CallsPerSecond: 12, BufferBytes: 13,
+		},
+	}); l != want {
+		t.Errorf("%+v, want %+v", l, want)
 	}
-	if m := c.Models[0]; m.Path != "/srv/m.gguf" || m.Template != "@/srv/chat.jinja" || m.Adapters[0].Path != "/srv/a.gguf" || m.Adapters[1].Source != "hf.co/o/r" {
+	if m := c.Models[0]; m.Path != "/srv/m.gguf" || m.Template != "@/srv/chat.jinja" || m.Adapters[0].Path != "/srv/a.gguf" || m.Adapters[1].Source != "builtin:b" {
 		t.Errorf("%+v", m)
 	}
 }
@@ -141,7 +162,7 @@ func TestErrors(t *testing.T) {
 		{"listen = ''", "listen"},
 		{"listen = 'localhost:99999'", "listen"},
 		{"admin-listen = '127.0.0.1:8080'", "admin-listen: 127.0.0.1:8080 is what listen is"},
-		{"[requests]\nn = 0", "requests.n: 0: from 1 to 1024"},
+		{"[requests]\nn = 0", "requests.n: 0: from 1 to 128"},
 		{"[requests]\nbody = '10TB'", "requests.body: 10000000000000 bytes: from 1.0 KiB to 1.0 GiB"},
 		{"[requests]\nbody = -5", "requests.body"},
 		{"[requests]\nbody = 'large'", `line 2, column 8: requests.body: "large" is no size`},
@@ -150,6 +171,9 @@ func TestErrors(t *testing.T) {
 		{"[timeouts]\nread = 5", "timeouts.read"},
 		{"[timeouts]\nread = 'soon'", `timeouts.read: "soon" is no time`},
 		{"[memory]\ntotal = '1GiB'\nkv = '2GiB'", "memory.kv: 2.0 GiB is more than memory.total, 1.0 GiB"},
+		{"model-root = ''", "model-root"},
+		{"hosts = ['https://a.example']", `hosts: "https://a.example"`},
+		{"hosts = ['a.example:80']", `hosts: "a.example:80"`},
 		{"[websocket]\norigins = ['example.com']", `websocket.origins: "example.com"`},
 		{"[websocket]\norigins = ['https://example.com/page']", `websocket.origins`},
 		{"[tenants]\nqueue = -1", "tenants.queue: -1: from 0"},
@@ -167,6 +191,7 @@ func TestErrors(t *testing.T) {
 		{"[[models]]\nname = 'a'\npath = 'x'\nkv-type = 'q4'", "models.a.kv-type"},
 		{"[[models]]\nname = 'a'\npath = 'x'\ndefault-adapter = 'b'", `models.a.default-adapter: no adapter of the model is called "b"`},
 		{"[[models]]\nname = 'a'\npath = 'x'\nadapters = [{ name = 'p' }]", "models.a.adapters.p: path or source is wanted"},
+		{"[[models]]\nname = 'a'\npath = 'x'\nadapters = [{ name = 'p', source = 'hf.co/o/r' }]", `models.a.adapters.p.source: "hf.co/o/r"`},
 		{"default-model = 'b'\n[[models]]\nname = 'a'\npath = 'x'", `default-model: no model is called "b"`},
 	} {
 		_, err := Parse([]byte(c.text), "/")
@@ -186,15 +211,16 @@ func TestErrors(t *testing.T) {
 // TestLoad looks for the file where the user has it.
 func TestLoad(t *testing.T) {
 	home := t.TempDir()
-	t.Setenv("HOME", home)
+	t.Cleanup(xdg.Reload) // behind the environment's being as it was
 	t.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "config"))
 	t.Setenv("XDG_DATA_HOME", filepath.Join(home, "data"))
-	path, err := DefaultPath()
-	if err != nil {
-		t.Skipf("no folder of configurations: %v", err)
+	xdg.Reload()
+	path := DefaultPath()
+	if want := filepath.Join(home, "config", "realm", "realm.toml"); path != want {
+		t.Errorf("the file is %s, want %s", path, want)
 	}
-	if !strings.HasPrefix(path, home) {
-		t.Skipf("this system's folder is %s", path)
+	if d := Default(); d.Database != filepath.Join(home, "data", "realm", "realm.db") || d.ModelRoot != filepath.Join(home, "data", "realm", "models") {
+		t.Errorf("%s, %s", d.Database, d.ModelRoot)
 	}
 	c, err := Load("")
 	if err != nil || c.Path != "" || !reflect.DeepEqual(c, Default()) {
@@ -234,17 +260,29 @@ func TestDiff(t *testing.T) {
 	b.Path = "elsewhere"
 	b.Listen = "127.0.0.1:1"
 	b.Models = []Model{{Name: "a", Path: "x"}}
-	b.Requests.N = 3
+	b.Requests.N, b.Requests.Headers = 3, 1<<20
 	b.Timeouts.Read, b.Timeouts.Drain = 5, 6
 	b.WebSocket.Origins = []string{"*"}
 	b.Tenants.Guest.Fuel = 9
 	b.Log.Level, b.Log.Format = "debug", "json"
 	want := []Change{
-		{"listen", false}, {"models", true}, {"requests.n", true}, {"timeouts.read", false}, {"timeouts.drain", true},
+		{"listen", false}, {"models", true}, {"requests.headers", false}, {"requests.n", true}, {"timeouts.read", false}, {"timeouts.drain", true},
 		{"websocket.origins", true}, {"tenants.guest.fuel", true}, {"log.level", true}, {"log.format", false},
 	}
 	if d := a.Diff(b); !slices.Equal(d, want) {
 		t.Errorf("%v, want %v", d, want)
+	}
+	// What was taken over differs no more, and of what is live nothing else does.
+	c := a.Adopt(b)
+	var left []string
+	for _, d := range c.Diff(b) {
+		left = append(left, d.Key)
+	}
+	if want := []string{"listen", "requests.headers", "timeouts.read", "log.format"}; !slices.Equal(left, want) || c.Path != a.Path {
+		t.Errorf("%v is not taken over, want %v", left, want)
+	}
+	if d := a.Diff(Default()); len(d) != 0 {
+		t.Errorf("the one before has changed: %v", d)
 	}
 }
 

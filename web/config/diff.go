@@ -24,7 +24,7 @@ func diff(changes []Change, prefix string, live bool, a, b reflect.Value) []Chan
 			continue
 		}
 		key = prefix + key
-		live := live || field.Tag.Get("live") == "true"
+		live := isLive(field, live)
 		switch {
 		case field.Type.Kind() == reflect.Struct:
 			changes = diff(changes, key+".", live, a.Field(i), b.Field(i))
@@ -33,4 +33,33 @@ func diff(changes []Change, prefix string, live bool, a, b reflect.Value) []Chan
 		}
 	}
 	return changes
+}
+
+// isLive reports whether a field may change while a server runs. One that does not say
+// is as the struct that it is in.
+func isLive(field reflect.StructField, outer bool) bool {
+	if said, ok := field.Tag.Lookup("live"); ok {
+		return said == "true"
+	}
+	return outer
+}
+
+// Adopt returns what a server with this configuration goes by once it was given
+// another: what is live is the other's, and the rest stays as it is.
+func (c *Config) Adopt(other *Config) *Config {
+	out := *c
+	adopt(false, reflect.ValueOf(&out).Elem(), reflect.ValueOf(*other))
+	return &out
+}
+
+func adopt(live bool, to, from reflect.Value) {
+	for i := range to.NumField() {
+		field := to.Type().Field(i)
+		switch live := isLive(field, live); {
+		case field.Type.Kind() == reflect.Struct:
+			adopt(live, to.Field(i), from.Field(i))
+		case live:
+			to.Field(i).Set(from.Field(i))
+		}
+	}
 }

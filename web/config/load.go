@@ -26,10 +26,7 @@ const maxFile = 1 << 20
 func Load(path string) (*Config, error) {
 	named := path != ""
 	if !named {
-		var err error
-		if path, err = DefaultPath(); err != nil {
-			return Default(), nil // no home, and so no file
-		}
+		path = DefaultPath()
 	}
 	data, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) && !named {

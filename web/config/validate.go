@@ -23,6 +23,16 @@ const (
 	maxBytes    = Size(1 << 30) // of a request, a frame or a buffer
 )
 
+// What the default guest takes (docs/guest-request.md): more would be let in here to
+// be refused there.
+const (
+	maxChoices   = 128
+	maxLogprobs  = 20
+	maxStops     = 16
+	maxStopBytes = 256
+	maxBiases    = 1024
+)
+
 // Validate checks everything that can be checked without opening anything. Its error
 // joins all that is wrong, each an ErrInvalid with the key and its limits.
 func (c *Config) Validate() error {
@@ -33,6 +43,14 @@ func (c *Config) Validate() error {
 		v.wrong("admin-listen", "%s is what listen is", c.Listen)
 	}
 	v.count("threads", c.Threads, 0, 4096)
+	if c.ModelRoot == "" {
+		v.wrong("model-root", "a folder is wanted")
+	}
+	for _, host := range c.Hosts {
+		if _, _, err := net.SplitHostPort(host); err == nil || host == "" || strings.ContainsAny(host, "/ *") {
+			v.wrong("hosts", "%.80q: want a name without scheme and port, such as realm.example.com", host)
+		}
+	}
 	v.text("guest", c.Guest, maxName)
 	v.text("device", c.Device, maxName)
 
@@ -50,15 +68,15 @@ func (c *Config) Validate() error {
 	r := c.Requests
 	v.size("requests.body", r.Body, 1<<10, maxBytes)
 	v.size("requests.headers", r.Headers, 1<<10, 16<<20)
-	v.count("requests.n", r.N, 1, 1024)
-	v.count("requests.best-of", r.BestOf, 1, 1024)
-	v.count("requests.logprobs", r.Logprobs, 0, 64)
-	v.count("requests.stops", r.Stops, 0, 1024)
-	v.size("requests.stop-bytes", r.StopBytes, 1, 64<<10)
+	v.count("requests.n", r.N, 1, maxChoices)
+	v.count("requests.best-of", r.BestOf, 1, maxChoices)
+	v.count("requests.logprobs", r.Logprobs, 0, maxLogprobs)
+	v.count("requests.stops", r.Stops, 0, maxStops)
+	v.size("requests.stop-bytes", r.StopBytes, 1, maxStopBytes)
 	v.size("requests.grammar", r.Grammar, 0, 1<<20)
 	v.count("requests.messages", r.Messages, 1, 1<<20)
 	v.count("requests.tools", r.Tools, 0, 4096)
-	v.count("requests.logit-biases", r.LogitBiases, 0, 1024)
+	v.count("requests.logit-biases", r.LogitBiases, 0, maxBiases)
 	v.count("requests.inputs", r.Inputs, 1, 1<<20)
 	v.count("requests.max-tokens", r.MaxTokens, 0, maxContext)
 	v.count("requests.default-tokens", r.DefaultTokens, 0, maxContext)
@@ -247,7 +265,9 @@ func (v *validator) adapters(key string, m Model) {
 			v.wrong(at+".name", "another adapter of the model has it")
 		}
 		names[a.Name] = true
-		v.oneSource(at, a.Path, a.Source)
+		if v.oneSource(at, a.Path, a.Source); a.Source != "" && !strings.HasPrefix(a.Source, "builtin:") {
+			v.wrong(at+".source", "%.80q: adapters have a path, or are builtin:NAME", a.Source)
+		}
 	}
 	if m.DefaultAdapter != "" && !names[m.DefaultAdapter] {
 		v.wrong(key+".default-adapter", "no adapter of the model is called %.80q", m.DefaultAdapter)

@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net/http/httptest"
 	"regexp"
@@ -67,10 +66,10 @@ func TestMetrics(t *testing.T) {
 		t.Error("there is a state of no service")
 	}
 	m.Watch(s)
-	ask := func(ctx context.Context, c service.Call) error {
+	ask := func(c service.Call, deliver func(service.Delta) error) error {
 		c.Chat = &service.Chat{Messages: []byte(`[{"role":"user","content":"` + strings.Repeat("What is the capital of France? ", 6) + `"}]`)}
-		c.Deliver = func(service.Delta) error { return nil }
-		a, err := s.Start(ctx, c)
+		c.Deliver = deliver
+		a, err := s.Start(t.Context(), c)
 		if err != nil {
 			return err
 		}
@@ -78,28 +77,27 @@ func TestMetrics(t *testing.T) {
 		_, err = a.Run()
 		return err
 	}
+	taken := func(service.Delta) error { return nil }
 	for range 2 {
-		if err := ask(t.Context(), service.Call{Request: guest.Request{MaxTokens: 4, IgnoreEOS: true, N: 2, Speculative: &guest.Speculation{Mode: "lookup"}}}); err != nil {
+		if err := ask(service.Call{Request: guest.Request{MaxTokens: 4, IgnoreEOS: true, N: 2, Speculative: &guest.Speculation{Mode: "lookup"}}}, taken); err != nil {
 			t.Fatal(err)
 		}
 	}
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	if ask(gone, service.Call{}) == nil || ask(t.Context(), service.Call{Model: "none"}) == nil {
+	// A client that goes when the first text comes.
+	gone := func(service.Delta) error { return &service.Error{Code: service.Cancelled} }
+	if ask(service.Call{}, gone) == nil || ask(service.Call{Model: "none"}, taken) == nil {
 		t.Error("calls went well that cannot")
 	}
 	all := scrape(t, m)
 	for name, want := range map[string]float64{
-		`vllm:generation_tokens_total{model_name="atlas"}`:                        16,
 		`vllm:request_success_total{finished_reason="length",model_name="atlas"}`: 4,
 		`vllm:e2e_request_latency_seconds_count{model_name="atlas"}`:              3,
 		`vllm:request_success_total{finished_reason="abort",model_name="atlas"}`:  1,
-		`vllm:time_to_first_token_seconds_count{model_name="atlas"}`:              2,
+		`vllm:time_to_first_token_seconds_count{model_name="atlas"}`:              3,
 		`vllm:num_requests_running`:                                               0,
 		`vllm:num_requests_waiting`:                                               0,
 		`realm_request_errors_total{code="MODEL_NOT_FOUND"}`:                      1,
 		`realm_tenant_requests_total{code="ok",tenant="local"}`:                   2,
-		`realm_tenant_tokens_total{kind="generation",tenant="local"}`:             16,
 		`realm_memory_bytes{kind="adapters"}`:                                     0,
 	} {
 		if got, ok := all[name]; !ok || got != want {
@@ -107,6 +105,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
+		`vllm:generation_tokens_total{model_name="atlas"}`, `realm_tenant_tokens_total{kind="generation",tenant="local"}`,
 		`vllm:prompt_tokens_total{model_name="atlas"}`, `vllm:prefix_cache_queries_total{model_name="atlas"}`, `vllm:prefix_cache_hits_total{model_name="atlas"}`,
 		`vllm:inter_token_latency_seconds_count{model_name="atlas"}`, `realm_memory_bytes{kind="weights"}`, `realm_steps_total`,
 		`vllm:cache_config_info{block_size="32",enable_prefix_caching="True",model_name="atlas",num_gpu_blocks="128"}`,

@@ -9,7 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/realm-webgpu/realm/engine/device"
+	"github.com/realm-webgpu/realm/engine"
 )
 
 // pageTokens is how many tokens a page of the cache has.
@@ -24,7 +24,7 @@ var (
 	adapters = describe("vllm:lora_requests_info", "The time of the scrape, and the adapters that requests use now.", "max_lora", "waiting_lora_adapters", "running_lora_adapters")
 	preempts = describe("vllm:num_preemptions_total", "Runs that had to give way and were computed again.")
 	memory   = describe("realm_memory_bytes", "The device's memory that is in use.", "kind")
-	budget   = describe("realm_memory_budget_bytes", "How much of it there may be; 0: not known.")
+	budget   = describe("realm_memory_budget_bytes", "How much of it there may be; 0: no bound of its own.", "kind")
 	steps    = describe("realm_steps_total", "Steps of the scheduler.")
 	rows     = describe("realm_step_rows_total", "Rows of all steps: tokens that were read or chosen.")
 	requests = describe("realm_model_requests", "Requests that hold a model.", model)
@@ -61,10 +61,12 @@ func (s *state) Collect(out chan<- prometheus.Metric) {
 	counter(preempts, x.Totals.Preemptions)
 	counter(steps, x.Totals.Steps)
 	counter(rows, x.Totals.Rows)
-	for kind, n := range x.Memory.Used {
-		gauge(memory, float64(n), device.Kind(kind).String())
+	for kind, a := range map[string]engine.Amount{
+		"weights": x.Memory.Weights, "cache": x.Memory.Cache, "scratch": x.Memory.Scratch, "adapters": x.Memory.Adapters, "total": x.Memory.Total,
+	} {
+		gauge(memory, float64(a.Used), kind)
+		gauge(budget, float64(a.Budget), kind)
 	}
-	gauge(budget, float64(x.Memory.Budget))
 	inUse := map[string]bool{}
 	for _, m := range x.Models {
 		gauge(requests, float64(m.Leases), m.Name)

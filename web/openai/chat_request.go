@@ -39,10 +39,7 @@ func ParseChat(data []byte, l Limits) (*ChatRequest, error) {
 			o.fail("top_logprobs", "is for requests with logprobs only")
 		}
 	}
-	q.Grammar = constraint(o, l)
-	if q.Grammar != nil && (r.Chat.Choice == service.ToolRequired || r.Chat.Choice == service.ToolNamed) {
-		q.Grammar = nil // it is for text, and there is going to be none
-	}
+	q.Grammar = besideTools(o, "response_format", &r.Chat, constraint(o, l))
 	q.Speculative = speculation(o, l)
 	r.Chat.Template = template(o)
 	accounts(o)

@@ -42,10 +42,10 @@ func ParseCompletion(data []byte, l Limits) (*CompletionRequest, error) {
 	sampling(o, l, q)
 	stops(o, l, q)
 	choices(o, l, q)
-	if n := q.N * len(r.Prompts); n > l.Choices {
-		o.fail("n", "%d texts of %d prompts, at most %d in all", n, len(r.Prompts), l.Choices)
+	if n := q.N * len(r.Prompts); n > l.Prompts {
+		o.fail("n", "%d texts of %d prompts, at most %d in all", n, len(r.Prompts), l.Prompts)
 	}
-	if n, ok := o.count("best_of", 1, l.Choices); ok {
+	if n, ok := o.count("best_of", 1, l.BestOf); ok {
 		if n < q.N {
 			o.fail("best_of", "%d is less than n, which is %d", n, q.N)
 		}
@@ -56,10 +56,7 @@ func ParseCompletion(data []byte, l Limits) (*CompletionRequest, error) {
 			q.BestOf = n
 		}
 	}
-	q.MaxTokens = usualCompletion
-	if n, ok := o.count("max_tokens", 1, maxTokens); ok {
-		q.MaxTokens = n
-	}
+	q.MaxTokens, _ = o.count("max_tokens", 1, maxTokens)
 	if n, ok := o.count("logprobs", 0, l.TopLogprobs); ok {
 		q.Logprobs, q.TopLogprobs = true, n
 	}
@@ -162,6 +159,7 @@ func (r *CompletionRequest) Calls() []service.Call {
 		// Texts of one request are as different as those of one prompt.
 		q.Seed += uint64(i * max(q.N, q.BestOf))
 		all[i] = r.target.call(q)
+		all[i].UsualTokens = usualCompletion
 	}
 	return all
 }

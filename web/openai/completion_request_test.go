@@ -32,7 +32,7 @@ func TestParseCompletion(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := r.Calls()
-	if q := calls[1].Request; len(calls) != 2 || q.Prompt != "b" || q.N != 2 || q.BestOf != 3 || q.Seed != 13 || q.MaxTokens != usualCompletion || !q.Logprobs || q.TopLogprobs != 0 || q.Special || calls[1].Chat != nil {
+	if q := calls[1].Request; len(calls) != 2 || q.Prompt != "b" || q.N != 2 || q.BestOf != 3 || q.Seed != 13 || q.MaxTokens != 0 || calls[1].UsualTokens != 16 || !q.Logprobs || q.TopLogprobs != 0 || q.Special || calls[1].Chat != nil {
 		t.Errorf("calls %+v", calls)
 	}
 	for _, c := range []struct{ members, param string }{

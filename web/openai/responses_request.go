@@ -67,9 +67,7 @@ func ParseResponses(data []byte, l Limits) (*ResponsesRequest, error) {
 	q.MaxTokens, _ = o.count("max_output_tokens", 1, maxTokens)
 	r.logprobs(o, l)
 	r.format(o, l)
-	if r.Chat.Choice == service.ToolRequired || r.Chat.Choice == service.ToolNamed {
-		q.Grammar = nil // it is for text, and there is going to be none
-	}
+	q.Grammar = besideTools(o, "text", &r.Chat, q.Grammar)
 	q.Speculative = speculation(o, l)
 	r.reasoning(o)
 	if err := o.end(); err != nil {
@@ -165,6 +163,7 @@ func readItem(o *object, all []message, l Limits) []message {
 		if m.ToolCallID == "" {
 			o.fail("call_id", "is missing")
 		}
+		o.accept("name") // that of the call
 		all = append(all, m)
 	case "reasoning":
 		m := message{Role: "assistant"}

@@ -23,12 +23,16 @@ func TestParseResponses(t *testing.T) {
 			t.Errorf("%s: %s", c.in, got)
 		}
 	}
-	r, err := ParseResponses([]byte(`{"input":"x","text":{"format":{"type":"json_schema","name":"n","schema":{"type":"null"}}},"tools":[{"type":"function","name":"f"},{"type":"function","name":"g"}],"tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"g"}]},"reasoning":{"effort":"low","summary":"auto"},"parallel_tool_calls":false,"top_logprobs":2}`), DefaultLimits())
+	r, err := ParseResponses([]byte(`{"input":"x","tools":[{"type":"function","name":"f"},{"type":"function","name":"g"}],"tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"g"}]},"reasoning":{"effort":"low","summary":"auto"},"parallel_tool_calls":false,"top_logprobs":2}`), DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Request.Grammar.Text != `{"type":"null"}` || string(r.Chat.Tools) != `[{"type":"function","function":{"name":"g"}}]` || !r.Chat.OneCall || r.Chat.Template["reasoning_effort"] != "low" || *r.Echo.Reasoning.Effort != "low" || r.Request.TopLogprobs != 2 || !r.Request.Logprobs {
+	if string(r.Chat.Tools) != `[{"type":"function","function":{"name":"g"}}]` || !r.Chat.OneCall || r.Chat.Template["reasoning_effort"] != "low" || *r.Echo.Reasoning.Effort != "low" || r.Request.TopLogprobs != 2 || !r.Request.Logprobs {
 		t.Errorf("request %+v", r)
+	}
+	r, err = ParseResponses([]byte(`{"input":"x","text":{"format":{"type":"json_schema","name":"n","schema":{"type":"null"}}}}`), DefaultLimits())
+	if err != nil || r.Request.Grammar.Text != `{"type":"null"}` {
+		t.Errorf("request %+v, %v", r, err)
 	}
 }
 

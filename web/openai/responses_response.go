@@ -40,6 +40,7 @@ type ResponseUsage struct {
 	Input   int           `json:"input_tokens"`
 	Details PromptDetails `json:"input_tokens_details"`
 	Output  int           `json:"output_tokens"`
+	Thought OutputDetails `json:"output_tokens_details"`
 	Total   int           `json:"total_tokens"`
 }
 
@@ -295,7 +296,9 @@ func (s *ResponseStream) End(r service.Result) (*Response, error) {
 		return nil, err
 	}
 	s.response.Status = status
-	s.response.Usage = &ResponseUsage{r.Usage.Prompt, PromptDetails{r.Usage.Cached}, r.Usage.Completion, r.Usage.Prompt + r.Usage.Completion}
+	s.response.Usage = &ResponseUsage{
+		r.Usage.Prompt, PromptDetails{r.Usage.Cached}, r.Usage.Completion, OutputDetails{r.Usage.Reasoning}, r.Usage.Prompt + r.Usage.Completion,
+	}
 	return &s.response, s.emit(ResponseEvent{Type: "response." + status, Response: &s.response})
 }
 

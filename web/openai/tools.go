@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/realm-webgpu/realm/guest"
 	"github.com/realm-webgpu/realm/web/service"
 )
 
@@ -91,6 +92,19 @@ func setTools(o *object, c *service.Chat, all []tool) {
 	if len(all) > 0 {
 		c.Tools = marshal(all)
 	}
+}
+
+// besideTools returns what holds the text of an answer that may call tools. Where it has
+// to call, there is no text. Where it may, a grammar would forbid the model its own way to
+// call, and tools would be offered in vain.
+func besideTools(o *object, name string, c *service.Chat, g *guest.Grammar) *guest.Grammar {
+	switch {
+	case c.Choice == service.ToolRequired || c.Choice == service.ToolNamed:
+		return nil
+	case g != nil && c.Choice == service.ToolAuto && len(c.Tools) > 0:
+		o.fail(name, "an answer that is held to a grammar cannot call tools: tool_choice has to be none, required or a function")
+	}
+	return g
 }
 
 // choiceNamed returns the choice that a word stands for.

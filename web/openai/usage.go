@@ -13,6 +13,7 @@ type Usage struct {
 	CompletionTokens int           `json:"completion_tokens"`
 	TotalTokens      int           `json:"total_tokens"`
 	PromptDetails    PromptDetails `json:"prompt_tokens_details"`
+	Details          OutputDetails `json:"completion_tokens_details"`
 }
 
 // PromptDetails says how many tokens of the prompt were known before.
@@ -20,9 +21,14 @@ type PromptDetails struct {
 	CachedTokens int `json:"cached_tokens"`
 }
 
+// OutputDetails says how many tokens of the answer were thought and not said.
+type OutputDetails struct {
+	ReasoningTokens int `json:"reasoning_tokens"`
+}
+
 // NewUsage returns the counts as clients read them.
 func NewUsage(u service.Usage) *Usage {
-	return &Usage{u.Prompt, u.Completion, u.Prompt + u.Completion, PromptDetails{u.Cached}}
+	return &Usage{u.Prompt, u.Completion, u.Prompt + u.Completion, PromptDetails{u.Cached}, OutputDetails{u.Reasoning}}
 }
 
 // noUsage is what parts say of usage in front of the one that has it.

@@ -48,7 +48,7 @@ func models(c *config.Config) ([]service.ModelSpec, error) {
 	var specs []service.ModelSpec
 	var errs []error
 	for _, m := range configured {
-		spec, err := newSpec(c, m)
+		spec, err := newSpec(c, len(configured), m)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("models: %s: %w", m.Name, err))
 			continue
@@ -71,7 +71,7 @@ func models(c *config.Config) ([]service.ModelSpec, error) {
 	return specs, errors.Join(errs...)
 }
 
-func newSpec(c *config.Config, m config.Model) (service.ModelSpec, error) {
+func newSpec(c *config.Config, models int, m config.Model) (service.ModelSpec, error) {
 	open, created, err := opener(c, m)
 	if err != nil {
 		return service.ModelSpec{}, err
@@ -85,9 +85,9 @@ func newSpec(c *config.Config, m config.Model) (service.ModelSpec, error) {
 		load.CacheType = device.CacheF32
 	}
 	spec := service.ModelSpec{
-		Name: m.Name, Key: fmt.Sprintf("%s %s %d %s %s", m.Path, m.Source, m.Context, m.CacheType, template),
+		Name: m.Name, Key: fmt.Sprintf("%s %s %d %d %s %s", m.Path, m.Source, created.UnixNano(), m.Context, m.CacheType, template),
 		Open: open, Load: load, Draft: m.Draft, DefaultAdapter: m.DefaultAdapter, Created: created,
-		Plan: func(f *gguf.File, o *engine.LoadOptions) error { return planCache(c, f, o) },
+		Plan: func(f *gguf.File, o *engine.LoadOptions) error { return planCache(c, models, f, o) },
 	}
 	for _, a := range m.Adapters {
 		source, err := adapterSource(a)
@@ -166,8 +166,9 @@ const (
 	usualCache   = 256 << 20 // bytes, or what one text takes
 )
 
-// planCache chooses how many tokens the texts of a model may have together.
-func planCache(c *config.Config, f *gguf.File, o *engine.LoadOptions) error {
+// planCache chooses how many tokens the texts of a model may have together. Models
+// share memory.kv alike, so that all of them can be there at a time.
+func planCache(c *config.Config, models int, f *gguf.File, o *engine.LoadOptions) error {
 	config, err := model.ReadConfig(f)
 	if err != nil {
 		return err
@@ -177,13 +178,13 @@ func planCache(c *config.Config, f *gguf.File, o *engine.LoadOptions) error {
 	}
 	page := config.CacheSpec(1, o.CacheType).Bytes()
 	pages := max(1, (o.Context+device.PageTokens-1)/device.PageTokens)
-	budget := int64(c.Memory.KV)
+	budget := int64(c.Memory.KV) / int64(models)
 	if budget == 0 {
 		budget = usualCache
 	}
 	fit := min(int64(usualTexts*pages), budget/max(1, page))
 	if c.Memory.KV > 0 && fit < int64(pages) {
-		return fmt.Errorf("memory.kv: %d bytes are %d pages of %d tokens, and one text of %d tokens takes %d: a larger memory.kv, or a smaller context", budget, fit, device.PageTokens, o.Context, pages)
+		return fmt.Errorf("memory.kv: a share of %d bytes, of %d models, is %d pages of %d tokens, and one text of %d tokens takes %d: a larger memory.kv, or a smaller context", budget, models, fit, device.PageTokens, o.Context, pages)
 	}
 	o.CacheTokens = int(max(fit, int64(pages))) * device.PageTokens
 	return nil

@@ -17,9 +17,13 @@ import (
 	"github.com/realm-webgpu/realm/guest"
 	"github.com/realm-webgpu/realm/web/api"
 	"github.com/realm-webgpu/realm/web/config"
+	"github.com/realm-webgpu/realm/web/demo"
+	"github.com/realm-webgpu/realm/web/metrics"
 	"github.com/realm-webgpu/realm/web/openai"
+	"github.com/realm-webgpu/realm/web/playground"
 	"github.com/realm-webgpu/realm/web/service"
 	"github.com/realm-webgpu/realm/web/tenant"
+	"github.com/realm-webgpu/realm/web/trace"
 	"github.com/realm-webgpu/realm/web/ws"
 )
 
@@ -40,8 +44,12 @@ type Server struct {
 	engine  *engine.Engine
 	store   *tenant.Store    // nil: there is none, and so no keys
 	usage   *tenant.Recorder // nil, likewise
+	metrics *metrics.Metrics
+	tracer  *trace.Tracer // nil: until it is open
 	service *service.Service
 	sockets *ws.Server
+	page    http.Handler // at /
+	demo    http.Handler // below demo.Prefix
 
 	reloading sync.Mutex
 	config    atomic.Pointer[config.Config]
@@ -53,7 +61,7 @@ type Server struct {
 // of opening the engine, the database and the models' files. The server has to be
 // closed.
 func New(ctx context.Context, c *config.Config, o Options) (s *Server, err error) {
-	s = &Server{options: o, log: o.Log}
+	s = &Server{options: o, log: o.Log, metrics: metrics.New(metrics.Options{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("server: %w", err), s.Close())
@@ -67,9 +75,16 @@ func New(ctx context.Context, c *config.Config, o Options) (s *Server, err error
 	if err := s.openStore(ctx, c); err != nil {
 		return s, err
 	}
+	s.tracer, err = trace.Open(ctx, trace.Options{
+		Endpoint: c.Tracing.Endpoint, Sample: c.Tracing.Sample, Parents: c.Tracing.Parents,
+		Service: c.Tracing.Service, Version: o.Version, Log: s.log,
+	})
+	if err != nil {
+		return s, err
+	}
 	s.engine, err = engine.Open(engine.Options{
-		Device: c.Device, Memory: int64(c.Memory.Total), AdapterMemory: int64(c.Memory.Adapters),
-		Threads: c.Threads, QueueLimit: c.Queue.Limit,
+		Device: c.Device, Memory: int64(c.Memory.Total), CacheMemory: int64(c.Memory.KV), AdapterMemory: int64(c.Memory.Adapters),
+		Threads: c.Threads, QueueLimit: c.Queue.Limit, QueueTimeout: time.Duration(c.Timeouts.Queue),
 		Notice: func(line string) { s.log.Warn(line) },
 	})
 	if err != nil {
@@ -77,7 +92,10 @@ func New(ctx context.Context, c *config.Config, o Options) (s *Server, err error
 	}
 	options := service.Options{
 		Engine: s.engine, Tenants: s.store, Usage: s.usage, Open: !config.Exposed(c.Listen),
-		AdapterRoot: c.AdapterRoot, SavedSequences: savedSequences, Log: s.log, Live: live,
+		AdapterRoot: c.AdapterRoot, SavedSequences: savedSequences, Observer: s.metrics, Log: s.log, Live: live,
+	}
+	if c.Log.Guests {
+		options.GuestLog = s.log
 	}
 	if c.AllowOpen {
 		options.Tenants, options.Usage = nil, nil
@@ -85,7 +103,8 @@ func New(ctx context.Context, c *config.Config, o Options) (s *Server, err error
 	if s.service, err = service.New(ctx, options); err != nil {
 		return s, err
 	}
-	s.sockets = ws.New(socketOptions(c, s.service, o))
+	s.metrics.Watch(s.service)
+	s.sockets, s.page, s.demo = ws.New(socketOptions(c, s.service, o)), playground.Handler(), demo.Handler()
 	s.config.Store(c)
 	s.route(c)
 	return s, s.preload(ctx, c)
@@ -184,15 +203,29 @@ func (s *Server) preload(ctx context.Context, c *config.Config) error {
 // route makes the handlers of a configuration, which take over from those before.
 func (s *Server) route(c *config.Config) {
 	s.sockets.Update(ws.Live{Limits: limitsOf(c), Origins: c.WebSocket.Origins})
-	a := api.New(api.Options{
-		Service: s.service, Limits: limitsOf(c), Origins: c.WebSocket.Origins,
-		ReadTimeout: time.Duration(c.Timeouts.Read), WriteTimeout: time.Duration(c.Timeouts.Write),
-		Version: s.options.Version, Log: s.log,
-		Others: map[string]http.Handler{"/ws": s.sockets},
-	})
-	handler, admin := a.Handler(), a.Admin()
+	a := api.New(s.httpOptions(c))
+	handler, admin := s.tracer.Handler(a.Handler()), a.Admin()
 	s.handler.Store(&handler)
 	s.admin.Store(&admin)
+}
+
+// httpOptions returns those of HTTP.
+func (s *Server) httpOptions(c *config.Config) api.Options {
+	return api.Options{
+		Service: s.service, Limits: limitsOf(c), Origins: c.WebSocket.Origins, Hosts: hostsOf(c), Metrics: s.metrics.Handler(),
+		ReadTimeout: time.Duration(c.Timeouts.Read), WriteTimeout: time.Duration(c.Timeouts.Write),
+		Version: s.options.Version, Log: s.log,
+		Others: map[string]http.Handler{"/ws": s.sockets, "/{$}": s.page, playground.Prefix: s.page, demo.Prefix: s.demo},
+	}
+}
+
+// hostsOf returns the names that requests may be for without keys; nil: any, for a server
+// that is open to everyone.
+func hostsOf(c *config.Config) []string {
+	if config.Exposed(c.Listen) {
+		return nil
+	}
+	return append([]string{"localhost"}, c.Hosts...)
 }
 
 // socketOptions returns those of the WebSocket that do not change.
@@ -208,7 +241,7 @@ func socketOptions(c *config.Config, s *service.Service, o Options) ws.Options {
 // limitsOf returns the limits of requests.
 func limitsOf(c *config.Config) openai.Limits {
 	r, l := c.Requests, openai.DefaultLimits()
-	l.Body, l.Choices, l.Stops, l.StopBytes = int64(r.Body), max(r.N, r.BestOf), r.Stops, int(r.StopBytes)
+	l.Body, l.Choices, l.BestOf, l.Stops, l.StopBytes = int64(r.Body), r.N, r.BestOf, r.Stops, int(r.StopBytes)
 	l.TopLogprobs, l.Biases, l.Messages, l.Tools = r.Logprobs, r.LogitBiases, r.Messages, r.Tools
 	l.Prompts, l.Inputs, l.Grammar = r.Inputs, r.Inputs, int(r.Grammar)
 	return l
@@ -219,11 +252,13 @@ func limitsOf(c *config.Config) openai.Limits {
 func (s *Server) Reload(ctx context.Context, c *config.Config) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	for _, change := range s.config.Load().Diff(c) {
+	now := s.config.Load()
+	for _, change := range now.Diff(c) {
 		if !change.Live {
 			s.log.Warn("not taken over until the server starts again", "key", change.Key)
 		}
 	}
+	c = now.Adopt(c)
 	live, err := liveOf(c)
 	if err != nil {
 		return fmt.Errorf("server: reload: %w", err)
@@ -256,6 +291,13 @@ func (s *Server) Close() error {
 	}
 	if s.engine != nil {
 		errs = append(errs, s.engine.Close())
+	}
+	if s.tracer != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+		defer cancel()
+		if err := s.tracer.Close(ctx); err != nil {
+			s.log.Warn("the last spans were not sent", "error", err)
+		}
 	}
 	if s.usage != nil {
 		errs = append(errs, s.usage.Close())

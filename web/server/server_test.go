@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,13 +35,31 @@ type running struct {
 	*Server
 	url, admin string
 	stop       func() error // ends it, and returns what Run did
-	log        *bytes.Buffer
+	log        *lines
+}
+
+// lines are those of a log.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // start runs a server until the test has ended.
 func start(t *testing.T, c *config.Config) *running {
 	t.Helper()
-	r := &running{log: &bytes.Buffer{}}
+	r := &running{log: &lines{}}
 	var err error
 	r.Server, err = New(t.Context(), c, Options{Version: "test", Log: slog.New(slog.NewJSONHandler(r.log, nil))})
 	if err != nil {
@@ -64,17 +83,16 @@ func start(t *testing.T, c *config.Config) *running {
 	}
 	stopped := false
 	r.stop = func() error {
+		if stopped {
+			return nil
+		}
 		stopped = true
 		cancel()
-		return <-ended
+		err := <-ended
+		return errors.Join(err, r.Close())
 	}
 	t.Cleanup(func() {
-		if !stopped {
-			if err := r.stop(); err != nil {
-				t.Error(err)
-			}
-		}
-		if err := r.Close(); err != nil {
+		if err := r.stop(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -150,6 +168,19 @@ func TestBuiltin(t *testing.T) {
 	}
 }
 
+// key makes a tenant and a key of it.
+func (r *running) key(t *testing.T, name string) string {
+	t.Helper()
+	if _, err := r.store.Create(t.Context(), name, tenant.NewSettings()); err != nil {
+		t.Fatal(err)
+	}
+	key, _, err := r.store.CreateKey(t.Context(), name, "main", time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
 // TestKeys are wanted from the first one on.
 func TestKeys(t *testing.T) {
 	c := newConfig(t)
@@ -157,14 +188,7 @@ func TestKeys(t *testing.T) {
 	if status, answer := r.post(t, "/v1/chat/completions", "", france); status != http.StatusOK {
 		t.Fatalf("without keys: %d, %v", status, answer)
 	}
-	settings := tenant.NewSettings()
-	if _, err := r.store.Create(t.Context(), "acme", settings); err != nil {
-		t.Fatal(err)
-	}
-	key, _, err := r.store.CreateKey(t.Context(), "acme", "main", time.Time{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := r.key(t, "acme")
 	if status, _ := r.post(t, "/v1/chat/completions", "", france); status != http.StatusUnauthorized {
 		t.Errorf("without the key: %d", status)
 	}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,7 +27,9 @@ type Answer struct {
 	lease   *lease
 	module  *native.Module
 	charge  *tenant.Admission // nil: it was not let in
-	closed  sync.Once
+	// reasons says that the answer may reason, and opened that the prompt has begun it.
+	reasons, opened bool
+	closed          sync.Once
 }
 
 // Start lets a call in, or says why not: what it names is not there or not the
@@ -71,24 +74,29 @@ func (a *Answer) prepare() error {
 	if a.charge, err = a.tenant.admit(estimate(c)); err != nil {
 		return err
 	}
-	a.lease, err = s.models.acquire(a.ctx, spec, adapter)
-	return err
+	if a.lease, err = s.models.acquire(a.ctx, spec, adapter); err != nil {
+		return err
+	}
+	// What is held to a grammar is all content.
+	if c.Chat != nil && c.Request.Grammar == nil && c.Chat.Choice != ToolRequired && c.Chat.Choice != ToolNamed {
+		a.opened = a.lease.opensReasoning(c.Chat)
+		a.reasons = a.opened || a.lease.reasons()
+	}
+	return nil
 }
 
 // bound holds the length of the texts to the server's limit.
 func (a *Answer) bound() error {
 	live, n := a.service.live.Load(), &a.call.Request.MaxTokens
-	if *n == 0 {
-		*n = live.DefaultTokens
+	said := *n > 0
+	if !said {
+		*n = cmp.Or(live.DefaultTokens, a.call.UsualTokens, live.MaxTokens)
 	}
-	if live.MaxTokens == 0 {
-		return nil
-	}
-	if *n > live.MaxTokens {
-		return Invalid("max_tokens", "max_tokens: %d, at most %d", *n, live.MaxTokens)
-	}
-	if *n == 0 {
-		*n = live.MaxTokens
+	if most := live.MaxTokens; most > 0 && *n > most {
+		if said {
+			return Invalid("max_tokens", "max_tokens: %d, at most %d", *n, most)
+		}
+		*n = most
 	}
 	return nil
 }
@@ -115,10 +123,11 @@ func (a *Answer) Close() {
 
 // fault is the error as it is told, with what the service cancelled it for.
 func (a *Answer) fault(err error) *Error {
-	if cause := context.Cause(a.ctx); cause != nil && errors.Is(err, context.Canceled) {
-		err = cause
+	told := errorOf(err)
+	if cause := context.Cause(a.ctx); cause != nil && (told.Code == Cancelled || told.Code == Timeout) {
+		return errorOf(cause)
 	}
-	return errorOf(err)
+	return told
 }
 
 // Run runs the guest and returns once it has ended. The result counts what was done
@@ -147,22 +156,22 @@ func (a *Answer) run(w *writer) error {
 	s := a.service
 	models := &guestModels{answer: a}
 	defer models.release()
-	limits := a.tenant.options.Limits.Guest.Host()
-	if limits.WallTime == 0 {
-		limits.WallTime = s.live.Load().RequestTimeout
-	}
 	g, err := hostfn.NewGuest(a.ctx, hostfn.Config{
 		Engine: s.options.Engine, Models: models, Adapters: guestAdapters{a}, Tenant: a.tenant.engine, Args: args, Emit: w.emit,
-		Log: s.log.With("request", a.call.ID, "tenant", a.tenant.ID()), Capabilities: abi.CapAll,
-		Limits: limits, Saved: a.tenant.saved, Show: a.lease.show(a.call.Chat),
+		Log: s.options.GuestLog.With("request", a.call.ID, "tenant", a.tenant.ID()), Capabilities: abi.CapAll,
+		Limits: a.tenant.options.Limits.Guest.Host(), Saved: a.tenant.saved, Show: a.lease.show(a.call.Chat),
 	})
 	if err != nil {
 		return err
 	}
 	defer g.Close()
 	err = a.module.Run(g)
-	w.queued = g.Usage().Queued
-	if err != nil {
+	used := g.Usage()
+	w.queued, w.total = used.Queued, int(used.Tokens)
+	switch {
+	case w.undelivered != nil: // whatever the guest made of it
+		return w.undelivered
+	case err != nil:
 		return err
 	}
 	return w.end()
@@ -179,6 +188,7 @@ type request struct {
 func (a *Answer) arguments() ([]byte, error) {
 	r := request{Request: a.call.Request}
 	r.Model, r.Adapter = "", a.lease.adapter
+	r.EchoTokens = r.EchoTokens || a.reasons // its tokens are counted
 	if a.call.Request.Messages != nil {
 		var err error
 		if r.Messages, err = json.Marshal(a.call.Request.Messages); err != nil {
@@ -232,12 +242,18 @@ type writer struct {
 	queued  time.Duration
 	counts  bool // the guest tells of each token
 	tokens  int  // chosen, as far as events tell
-	usage   guest.Event
+	total   int  // read and chosen, as the host has counted
+	// reasoning is how many were chosen while the answer was in its reasoning.
+	reasoning int
+	usage     guest.Event
+	counted   bool // the guest has told the usage
+	// undelivered is why the receiver takes no more.
+	undelivered error
 }
 
 func newWriter(a *Answer) *writer {
 	r := &a.call.Request
-	return &writer{answer: a, choices: map[int]*choice{}, start: time.Now(), counts: r.EchoTokens || r.Logprobs}
+	return &writer{answer: a, choices: map[int]*choice{}, start: time.Now(), counts: r.EchoTokens || r.Logprobs || a.reasons}
 }
 
 // maxChannel bounds the choices: those of a guest's own, too.
@@ -256,7 +272,17 @@ func (w *writer) emit(_ context.Context, channel uint32, p []byte) error {
 	}
 	c := w.choice(int(channel))
 	c.add(string(p))
-	return c.flush(w.answer.call.Deliver)
+	return c.flush(w.deliver)
+}
+
+// deliver gives a Delta to the receiver. If that takes no more, the answer ends.
+func (w *writer) deliver(d Delta) error {
+	err := w.answer.call.Deliver(d)
+	if err != nil && w.undelivered == nil {
+		w.undelivered = err
+		w.answer.cancel(err)
+	}
+	return err
 }
 
 // mark notes the time of a token, or where those are not told, of a text.
@@ -280,18 +306,24 @@ func (w *writer) event(p []byte) error {
 	switch e.Type {
 	case guest.EventToken:
 		w.mark()
-		w.choice(e.Index).token(e, w.answer.call.Request.Logprobs, w.answer.lease.ends(e.Token))
+		c := w.choice(e.Index)
+		if c.reasons() {
+			w.reasoning++
+		}
+		if r := &w.answer.call.Request; r.EchoTokens || r.Logprobs {
+			c.token(e, r.Logprobs, w.answer.lease.ends(e.Token))
+		}
 	case guest.EventEnd:
 		c := w.choice(e.Index)
 		c.end(e)
 		w.tokens += e.Tokens
 		w.usage.Accepted += e.Accepted
 		w.usage.Proposed += e.Proposed
-		return c.flush(w.answer.call.Deliver)
+		return c.flush(w.deliver)
 	case guest.EventStart:
 		w.usage.PromptTokens = e.PromptTokens
 	case guest.EventUsage:
-		w.usage, w.tokens = e, e.CompletionTokens
+		w.usage, w.tokens, w.counted = e, max(0, e.CompletionTokens), true
 	}
 	return nil
 }
@@ -317,7 +349,7 @@ func (w *writer) end() error {
 			continue
 		}
 		c.end(guest.Event{FinishReason: "stop"})
-		if err := c.flush(w.answer.call.Deliver); err != nil {
+		if err := c.flush(w.deliver); err != nil {
 			return err
 		}
 	}
@@ -327,10 +359,17 @@ func (w *writer) end() error {
 // result returns what is known so far.
 func (w *writer) result() Result {
 	u := w.usage
+	if !w.counted || w.answer.tenant.bringsGuest(w.answer.call.Guest) {
+		// It was cut short, or it is counted by who is charged for it.
+		u.PromptTokens = min(u.PromptTokens, w.total)
+		u.CachedTokens = min(u.CachedTokens, u.PromptTokens)
+		w.tokens = w.total - u.PromptTokens
+	}
 	r := Result{
 		Model: w.answer.lease.name, Adapter: w.answer.lease.adapter,
 		Usage: Usage{
-			Prompt: u.PromptTokens, Cached: u.CachedTokens, Completion: w.tokens, Accepted: u.Accepted, Proposed: u.Proposed,
+			Prompt: u.PromptTokens, Cached: u.CachedTokens, Completion: w.tokens,
+			Accepted: u.Accepted, Proposed: u.Proposed, Reasoning: min(w.reasoning, w.tokens),
 		},
 		Timings: Timings{Queue: w.queued, FirstToken: w.first, Total: time.Since(w.start)},
 	}

@@ -21,8 +21,11 @@ type Call struct {
 	Guest string
 	// Request is for the guest. Its Model and Adapter are set by the service.
 	Request guest.Request
-	// Chat makes the request a conversation, whose answer may reason and call tools;
-	// nil: text that goes on, as it is.
+	// UsualTokens is Request.MaxTokens of a request and a server that do not say; 0: what
+	// the context has room for.
+	UsualTokens int
+	// Chat makes the request a conversation, whose answer may reason and call tools, unless
+	// Request.Grammar holds it to something else; nil: text that goes on, as it is.
 	Chat *Chat
 	// Deliver takes what is written, from one goroutine. It may wait, which holds up
 	// this call alone, and ends it with an error. A Delta's slices are the receiver's.
@@ -94,7 +97,8 @@ type Usage struct {
 	Prompt     int // read, those of the cache among them
 	Cached     int // of those, the ones that were known
 	Completion int // chosen, by all choices
-	Accepted   int // of those, the ones that had been drafted
+	Reasoning  int // of those, the ones that were thought and not said
+	Accepted   int // of those chosen, the ones that had been drafted
 	Proposed   int // drafted
 }
 

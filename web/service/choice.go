@@ -11,6 +11,8 @@ import (
 type choice struct {
 	delta  Delta
 	parser *chat.Parser // nil: all is text
+	// silent drops text: of an answer that has to call, it is of a call that was cut short.
+	silent bool
 	// call is the name of the tool whose arguments the text is; "": it is none.
 	call   string
 	called bool
@@ -32,13 +34,18 @@ func newChoice(index int, a *Answer) *choice {
 		// a list, behind a marker.
 		c.parser = chat.NewParser(chat.FormatMistral, chat.ParserOptions{Tools: true, NewID: newCallID})
 		c.parser.Push(chat.FormatMistral.CallMarker())
+		c.silent = true
+	case a.call.Request.Grammar != nil: // all is text
 	default:
 		c.parser = chat.NewParser(a.lease.format, chat.ParserOptions{
-			Tools: talk.offers(), ReasoningOpen: a.lease.opensReasoning(talk), NewID: newCallID,
+			Tools: talk.offers(), ReasoningOpen: a.opened, NewID: newCallID,
 		})
 	}
 	return c
 }
+
+// reasons reports whether the text is in its reasoning.
+func (c *choice) reasons() bool { return c.parser != nil && c.parser.Reasoning() }
 
 // newCallID makes the id of a call.
 func newCallID() string { return "call_" + rand.Text()[:24] }
@@ -65,7 +72,9 @@ func (c *choice) parts(deltas []chat.Delta) {
 	for _, d := range deltas {
 		switch d.Kind {
 		case chat.DeltaContent:
-			c.delta.Text += d.Text
+			if !c.silent {
+				c.delta.Text += d.Text
+			}
 		case chat.DeltaReasoning:
 			c.delta.Reasoning += d.Text
 		case chat.DeltaCall:

@@ -73,7 +73,7 @@ func (g *guests) load(ctx context.Context, live *Live, t *Tenant, name string) (
 		return nil, noGuest(name)
 	case name == "" && own.Guest != "":
 		name = own.Guest // the operator's choice
-	case name == "" && own.GuestHash != "" && g.store != nil:
+	case t.bringsGuest(name) && g.store != nil:
 		return g.loadOwn(ctx, t)
 	}
 	if name != "" {

@@ -20,6 +20,12 @@ func (l *lease) show(talk *Chat) func(int32) bool {
 	return func(token int32) bool { return l.markers[token] }
 }
 
+// reasons reports whether the model was made to reason: its vocabulary has the marker.
+func (l *lease) reasons() bool {
+	_, ok := l.engine.Tokenizer().Lookup(l.format.ReasoningMarker())
+	return ok && l.format.ReasoningMarker() != ""
+}
+
 // opensReasoning reports whether the prompt of a conversation ends inside of the
 // model's reasoning. What is wrong with a conversation the guest says.
 func (l *lease) opensReasoning(talk *Chat) bool {

@@ -44,7 +44,7 @@ type ModelInfo struct {
 	Parent  string // the model of an adapter, "" for models
 	Root    string // the model's own name
 	Created time.Time
-	Default bool // what is used where a request names none
+	Default bool // what is used where a request names no model, or no adapter of this one
 	Draft   bool // there is a draft model
 	// Of a model that has been loaded:
 	Loaded    bool
@@ -53,46 +53,44 @@ type ModelInfo struct {
 	Embedding bool // it is an encoder: it has embeddings, and no next token
 }
 
-// models are those of a server.
+// models are those of a server: what there is to be had, and the library that has what
+// is on the device.
 type models struct {
 	service *Service
-	loads   sync.WaitGroup
+	library *engine.Library
 
 	mu     sync.Mutex
 	byName map[string]*model
 	order  []*model // as they were given; the first that is not hidden is the default
 }
 
-// model is a spec and what is loaded of it.
+// model is a spec and what is known of its model.
 type model struct {
 	spec     ModelSpec
+	source   engine.ModelSource
 	adapters map[string]AdapterSpec
 	// Guarded by models.mu:
-	loading *loading  // nil: it is not being loaded
-	loaded  *loaded   // nil: it is not
-	info    ModelInfo // as far as it was ever known
-	leases  int
-	gone    bool           // it is not offered any more
-	users   map[string]int // leases by their adapter, "" left out
-}
-
-// loading is a load under way.
-type loading struct {
-	done chan struct{} // closed when it has ended
-	err  error         // valid then
+	loaded *loaded        // as it was used last; nil: never
+	info   ModelInfo      // as far as it was ever known
+	leases int            // of calls
+	users  map[string]int // leases by their adapter, "" left out
 }
 
 // loaded is a model on the device. It does not change.
 type loaded struct {
-	file    *gguf.File
 	engine  *engine.Model
 	seen    *hostfn.Model
-	draft   *lease // of the model that drafts; nil: none does
 	format  chat.Format
 	markers map[int32]bool // control tokens that the format is read by
 }
 
-func newModels(s *Service) *models { return &models{service: s, byName: map[string]*model{}} }
+func newModels(s *Service) (*models, error) {
+	library, err := s.options.Engine.NewLibrary(engine.LibraryOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return &models{service: s, library: library, byName: map[string]*model{}}, nil
+}
 
 // checkModels reports what is wrong with a list of models.
 func checkModels(specs []ModelSpec) error {
@@ -116,8 +114,9 @@ func checkModels(specs []ModelSpec) error {
 	return nil
 }
 
-// set takes over a list of models that was checked, and further adapters of them.
-func (all *models) set(specs []ModelSpec, kept map[string][]AdapterSpec) error {
+// set takes over a list of models that was checked, and further adapters of them. A
+// model that is not among them any more is unloaded once no call holds it.
+func (all *models) set(specs []ModelSpec, kept map[string][]AdapterSpec) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	old := all.byName
@@ -137,27 +136,21 @@ func (all *models) set(specs []ModelSpec, kept map[string][]AdapterSpec) error {
 		all.byName[spec.Name] = m
 		all.order = append(all.order, m)
 	}
-	var errs []error
-	for _, m := range old {
-		m.gone = true
-		errs = append(errs, m.unload())
+	for _, m := range all.order {
+		m.source = sourceOf(&m.spec)
+		if d := all.byName[m.spec.Draft]; d != nil {
+			draft := sourceOf(&d.spec)
+			m.source.Draft = &draft
+		}
 	}
-	return errors.Join(errs...)
+	for _, m := range old {
+		all.library.Forget(m.source)
+	}
 }
 
-// unload closes a model that nobody holds and that is not offered any more. The caller
-// holds models.mu.
-func (m *model) unload() error {
-	if !m.gone || m.leases > 0 || m.loaded == nil {
-		return nil
-	}
-	l := m.loaded
-	m.loaded = nil
-	err := errors.Join(l.engine.Close(), l.file.Close())
-	if l.draft != nil {
-		l.draft.end()
-	}
-	return err
+// sourceOf returns where a model comes from, its draft model left out.
+func sourceOf(s *ModelSpec) engine.ModelSource {
+	return engine.ModelSource{Name: s.Name, Version: s.Name + " " + s.Key, Open: s.Open, Load: s.Load, Plan: s.Plan}
 }
 
 // first returns the default model.
@@ -197,18 +190,24 @@ func (all *models) resolve(t *Tenant, name, adapter string) (*model, string, err
 	case NoAdapter:
 		return m, "", nil
 	case "":
-		// A default is for the models that have it.
-		for _, usual := range []string{t.options.AdapterFor(m.spec.Name), m.spec.DefaultAdapter} {
-			if m.has(usual) && t.options.AllowsAdapter(m.spec.Name, usual) {
-				return m, usual, nil
-			}
-		}
-		return m, "", nil
+		return m, m.usual(t), nil
 	}
 	if !t.options.AllowsAdapter(m.spec.Name, adapter) || !m.has(adapter) {
 		return nil, "", &Error{Code: AdapterNotFound, Param: "adapter", Message: fmt.Sprintf("the model %q has no adapter %q", m.spec.Name, adapter)}
 	}
 	return m, adapter, nil
+}
+
+// usual returns the adapter of a tenant's calls that name none, "" for no adapter. The
+// caller holds models.mu.
+func (m *model) usual(t *Tenant) string {
+	// A default is for the models that have it.
+	for _, name := range []string{t.options.AdapterFor(m.spec.Name), m.spec.DefaultAdapter} {
+		if m.has(name) && t.options.AllowsAdapter(m.spec.Name, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // has reports whether there is an adapter. The caller holds models.mu.
@@ -221,13 +220,14 @@ func (m *model) has(adapter string) bool {
 func (all *models) list(t *Tenant) []ModelInfo {
 	all.mu.Lock()
 	defer all.mu.Unlock()
+	there := all.library.Models()
 	var list []ModelInfo
 	for _, m := range all.order {
 		if m.spec.Hidden || !t.options.AllowsModel(m.spec.Name) {
 			continue
 		}
 		info := m.info
-		info.Loaded, info.Default = m.loaded != nil, m == all.first()
+		info.Loaded, info.Default = m.onDevice(there) != nil, m == all.first()
 		list = append(list, info)
 		var names []string
 		for name := range m.adapters {
@@ -238,125 +238,78 @@ func (all *models) list(t *Tenant) []ModelInfo {
 		slices.Sort(names)
 		for _, name := range names {
 			adapter := info
-			adapter.ID, adapter.Parent, adapter.Default = m.spec.Name+":"+name, m.spec.Name, false
+			adapter.ID, adapter.Parent, adapter.Default = m.spec.Name+":"+name, m.spec.Name, name == m.usual(t)
 			list = append(list, adapter)
 		}
 	}
 	return list
 }
 
-// lease holds a model for a request, and an adapter of it.
+// onDevice returns the model among those that are on the device, nil where it is not.
+// One that only drafted so far goes by its name. The caller holds models.mu.
+func (m *model) onDevice(there []engine.LibraryModel) *engine.Model {
+	for _, x := range there {
+		if m.loaded != nil && m.loaded.engine == x.Model || m.loaded == nil && m.spec.Name == x.Name {
+			return x.Model
+		}
+	}
+	return nil
+}
+
+// lease holds a model for a call, and an adapter of it.
 type lease struct {
 	*loaded
+	held    *engine.Lease
 	models  *models
 	model   *model
 	name    string
 	adapter string
-	ended   bool // guarded by models.mu
+	ended   sync.Once
 }
 
 // acquire returns a lease of a model and an adapter, "" for none, and loads the model
-// where it is not. Loads go on when whoever began one has gone; there is one at a time
-// of each model.
+// where it is not on the device. Loads go on when whoever began one has gone.
 func (all *models) acquire(ctx context.Context, m *model, adapter string) (*lease, error) {
 	all.mu.Lock()
+	source := m.source
+	all.mu.Unlock()
+	held, err := all.library.Acquire(ctx, source)
+	if err != nil {
+		if ctx.Err() == nil {
+			all.service.log.Error("loading a model failed", "model", source.Name, "error", err)
+		}
+		return nil, err
+	}
+	all.mu.Lock()
 	defer all.mu.Unlock()
-	l := &lease{models: all, model: m, name: m.spec.Name, adapter: adapter}
+	if m.loaded == nil || m.loaded.engine != held.Model() {
+		all.arrived(m, held)
+	}
 	m.leases++
 	if adapter != "" {
 		m.users[adapter]++
 	}
-	if m.loaded == nil {
-		if err := all.await(ctx, m); err != nil {
-			l.end()
-			return nil, err
-		}
-	}
-	l.loaded = m.loaded
-	return l, nil
+	return &lease{loaded: m.loaded, held: held, models: all, model: m, name: source.Name, adapter: adapter}, nil
 }
 
-// await waits until a model that somebody holds is loaded. The caller holds models.mu,
-// which is free meanwhile.
-func (all *models) await(ctx context.Context, m *model) error {
-	x := m.loading
-	if x == nil {
-		x = &loading{done: make(chan struct{})}
-		m.loading = x
-		all.loads.Go(func() { all.load(m, x) })
-	}
-	all.mu.Unlock()
-	defer all.mu.Lock()
-	select {
-	case <-x.done:
-		return x.err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// load loads a model, and tells those that wait.
-func (all *models) load(m *model, x *loading) {
-	all.mu.Lock()
-	spec, draft := m.spec, all.byName[m.spec.Draft]
-	all.mu.Unlock()
-	l, err := all.put(spec, draft)
-	if err != nil {
-		all.service.log.Error("loading a model failed", "model", spec.Name, "error", err)
-	}
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	m.loading, m.loaded, x.err = nil, l, err
-	close(x.done)
-	if err != nil {
-		return
-	}
-	m.info.Context, m.info.Chat = l.engine.Context(), l.engine.Template() != nil
-	m.info.Embedding = l.engine.Config().Encoder
-	all.tidy(m) // nobody may have waited, and it may not be offered any more
-}
-
-// put puts a model on the device.
-func (all *models) put(spec ModelSpec, draft *model) (*loaded, error) {
-	file, err := spec.Open()
-	if err != nil {
-		return nil, fmt.Errorf("service: model %s: %w", spec.Name, err)
-	}
-	if spec.Plan != nil {
-		if err := spec.Plan(file, &spec.Load); err != nil {
-			return nil, errors.Join(fmt.Errorf("service: model %s: %w", spec.Name, err), file.Close())
-		}
-	}
-	m, err := all.service.options.Engine.Load(all.service.ctx, file, spec.Load)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("service: model %s: %w", spec.Name, err), file.Close())
-	}
-	l := &loaded{file: file, engine: m, seen: hostfn.NewModel(spec.Name, m)}
-	if draft != nil {
-		// A model whose draft cannot be loaded answers all the same, without drafts.
-		if l.draft, err = all.setDraft(m, draft); err != nil {
-			all.service.log.Warn("no draft model: answers are not drafted ahead", "model", spec.Name, "draft", spec.Draft, "error", err)
-		}
-		l.seen.Draft = err == nil
-	}
-	if t := m.Template(); t != nil {
+// arrived looks at a model that has come onto the device. The caller holds models.mu.
+func (all *models) arrived(m *model, held *engine.Lease) {
+	x := held.Model()
+	l := &loaded{engine: x, seen: hostfn.NewModel(m.spec.Name, x)}
+	l.seen.Draft = m.source.Draft != nil && held.DraftError() == nil
+	if t := x.Template(); t != nil {
 		l.format = t.Format()
-		l.markers = markersOf(m, l.format)
+		l.markers = markersOf(x, l.format)
 	}
-	return l, nil
-}
-
-// setDraft loads a draft model, which is held as long as the model is there.
-func (all *models) setDraft(m *engine.Model, d *model) (*lease, error) {
-	held, err := all.acquire(all.service.ctx, d, "")
-	if err != nil {
-		return nil, err
+	m.loaded = l
+	m.info.Context, m.info.Chat, m.info.Embedding = x.Context(), x.Template() != nil, x.Config().Encoder
+	// Others may have had to go for it: their vocabularies need not stay.
+	there := all.library.Models()
+	for _, other := range all.order {
+		if other.onDevice(there) == nil {
+			other.loaded = nil
+		}
 	}
-	if err := m.SetDraft(held.engine); err != nil {
-		held.release()
-		return nil, err
-	}
-	return held, nil
 }
 
 // markersOf returns the tokens of a format's markers: control tokens that have to be
@@ -373,44 +326,15 @@ func markersOf(m *engine.Model, f chat.Format) map[int32]bool {
 
 // release ends a lease.
 func (l *lease) release() {
-	l.models.mu.Lock()
-	defer l.models.mu.Unlock()
-	l.end()
-}
-
-// end is release for who holds models.mu.
-func (l *lease) end() {
-	if l.ended {
-		return
-	}
-	l.ended = true
-	m := l.model
-	if m.leases--; l.adapter != "" {
-		if m.users[l.adapter]--; m.users[l.adapter] == 0 {
-			delete(m.users, l.adapter)
+	l.ended.Do(func() {
+		l.models.mu.Lock()
+		m := l.model
+		if m.leases--; l.adapter != "" {
+			if m.users[l.adapter]--; m.users[l.adapter] == 0 {
+				delete(m.users, l.adapter)
+			}
 		}
-	}
-	l.models.tidy(m)
-}
-
-// tidy unloads a model if it is to be. The caller holds models.mu.
-func (all *models) tidy(m *model) {
-	if err := m.unload(); err != nil {
-		all.service.log.Error("unloading a model failed", "model", m.spec.Name, "error", err)
-	}
-}
-
-// close closes what was loaded. Leases have ended.
-func (all *models) close() error {
-	all.loads.Wait()
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	var errs []error
-	for _, m := range all.order {
-		m.gone = true
-	}
-	for _, m := range all.order { // a draft model goes with the last that it drafts for
-		errs = append(errs, m.unload())
-	}
-	return errors.Join(errs...)
+		l.models.mu.Unlock()
+		l.held.Release()
+	})
 }

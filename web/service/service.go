@@ -30,6 +30,9 @@ type Options struct {
 	SavedSequences int
 	Observer       Observer // nil: nobody looks
 	Log            *slog.Logger
+	// GuestLog takes what guests log, and why their calls failed, which may have text of
+	// prompts. nil: it is dropped.
+	GuestLog *slog.Logger
 	Live
 }
 
@@ -78,8 +81,6 @@ const defaultTimeout = 10 * time.Minute
 type Service struct {
 	options Options
 	log     *slog.Logger
-	ctx     context.Context // ends with Close
-	cancel  context.CancelFunc
 	models  *models
 	guests  *guests
 	tenants tenants
@@ -99,18 +100,23 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if o.Engine == nil {
 		return nil, errors.New("service: new: Engine is missing")
 	}
-	s := &Service{options: o, log: o.Log, answers: map[*Answer]struct{}{}, limiter: tenant.NewLimiter()}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
+	silent := slog.New(slog.DiscardHandler)
+	if o.Log == nil {
+		o.Log = silent
 	}
-	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if o.GuestLog == nil {
+		o.GuestLog = silent
+	}
+	s := &Service{options: o, log: o.Log, answers: map[*Answer]struct{}{}, limiter: tenant.NewLimiter()}
 	var err error
 	if s.guests, err = newGuests(ctx, o.Tenants); err != nil {
 		return nil, fmt.Errorf("service: new: %w", err)
 	}
-	s.models = newModels(s)
+	if s.models, err = newModels(s); err != nil {
+		return nil, errors.Join(fmt.Errorf("service: new: %w", err), s.guests.close())
+	}
 	if err := s.Update(ctx, o.Live); err != nil {
-		return nil, errors.Join(err, s.guests.close())
+		return nil, errors.Join(err, s.models.library.Close(), s.guests.close())
 	}
 	return s, nil
 }
@@ -134,7 +140,8 @@ func (s *Service) Update(ctx context.Context, l Live) error {
 	}
 	s.live.Store(&l)
 	s.options.Engine.SetQueueTimeout(l.QueueTimeout)
-	return s.models.set(l.Models, kept)
+	s.models.set(l.Models, kept)
+	return nil
 }
 
 // Close ends what runs and gives back what was loaded. The engine stays open.
@@ -142,9 +149,8 @@ func (s *Service) Close() error {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = s.Drain(ended) // it says that it has cancelled what ran
-	s.cancel()
 	s.tenants.close()
-	return errors.Join(s.models.close(), s.guests.close())
+	return errors.Join(s.models.library.Close(), s.guests.close())
 }
 
 // Ready says whether requests are taken: nil, or why not.
@@ -167,7 +173,11 @@ func (s *Service) enter(ctx context.Context, c Call) (*Answer, error) {
 		return nil, err
 	}
 	a := &Answer{service: s, call: c, tenant: t}
-	a.ctx, a.cancel = context.WithCancelCause(ctx)
+	most := s.live.Load().RequestTimeout
+	ctx, stop := context.WithTimeoutCause(ctx, most, &Error{Code: Timeout, Message: fmt.Sprintf("the answer was not there after %v", most)})
+	var cancel context.CancelCauseFunc
+	a.ctx, cancel = context.WithCancelCause(ctx)
+	a.cancel = func(cause error) { cancel(cause); stop() }
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining {

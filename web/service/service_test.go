@@ -13,6 +13,7 @@ import (
 	"time"
 
 	embedded "github.com/realm-webgpu/realm/e2e/models"
+	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/engine/gguf"
 	"github.com/realm-webgpu/realm/engine/lora"
 	"github.com/realm-webgpu/realm/guest"
@@ -266,6 +267,70 @@ func TestAdapters(t *testing.T) {
 	wantError(t, err, AdapterNotFound, `"pirate"`)
 }
 
+// TestMemory has more models than there is memory for: those that nobody holds give way.
+func TestMemory(t *testing.T) {
+	spec := func(name string, tokens int) ModelSpec {
+		return ModelSpec{Name: name, Open: atlas, Load: engine.LoadOptions{CacheTokens: tokens}}
+	}
+	s := newService(t, func(o *Options) {
+		e, err := engine.Open(engine.Options{Device: "cpu", CacheDir: engine.NoCache, Memory: 14 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		o.Engine = e
+		o.Models = []ModelSpec{spec("one", 1024), spec("two", 2048), spec("large", 1<<20)}
+	})
+	loaded := func() (names []string) {
+		for _, m := range s.Snapshot().Models {
+			names = append(names, m.Name)
+		}
+		return names
+	}
+	call := func(model string) error {
+		out, err := ask(t.Context(), s, Call{Model: model, Chat: question("What is the capital of France?")})
+		if err == nil && out.text != paris {
+			t.Errorf("%s says %q", model, out.text)
+		}
+		return err
+	}
+	for _, model := range []string{"one", "two", "one"} {
+		if err := call(model); err != nil {
+			t.Fatal(err)
+		}
+		if got := loaded(); !slices.Equal(got, []string{model}) {
+			t.Errorf("%q are loaded after %s", got, model)
+		}
+	}
+	held, err := s.open(t.Context(), nil, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, errorOf(call("two")), OutOfMemory, "out of device memory")
+	held.release()
+	wantError(t, errorOf(call("large")), OutOfMemory, "out of device memory")
+	if got := loaded(); !slices.Equal(got, []string{"one"}) {
+		t.Errorf("%q gave way to what has no room", got)
+	}
+	if err := call("two"); err != nil {
+		t.Error(err)
+	}
+}
+
+// within waits until something is so.
+func within(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for start := time.Now(); !so(); time.Sleep(time.Millisecond) {
+		if time.Since(start) > time.Minute {
+			t.Fatalf("waited a minute for %s", what)
+		}
+	}
+}
+
 // TestUpdate takes over other models while an answer is written.
 func TestUpdate(t *testing.T) {
 	s := newService(t, nil)
@@ -283,11 +348,9 @@ func TestUpdate(t *testing.T) {
 	}
 	_, err = ask(t.Context(), s, Call{Model: "atlas", Chat: question("x")})
 	wantError(t, err, ModelNotFound, `"atlas"`)
-	before := s.Snapshot().Memory.Total()
+	before := s.Snapshot().Memory.Total.Used
 	l.release()
-	if after := s.Snapshot().Memory.Total(); after >= before {
-		t.Errorf("%d bytes are in use, before %d", after, before)
-	}
+	within(t, "the model to be unloaded", func() bool { return s.Snapshot().Memory.Total.Used < before })
 	out, err := ask(t.Context(), s, Call{Chat: question("What is the capital of France?")})
 	if err != nil || out.text != paris || out.result.Model != "globe" {
 		t.Errorf("%+v, %v", out, err)

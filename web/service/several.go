@@ -49,6 +49,7 @@ func (r *Result) add(more Result) {
 	r.Usage.Prompt += more.Usage.Prompt
 	r.Usage.Cached += more.Usage.Cached
 	r.Usage.Completion += more.Usage.Completion
+	r.Usage.Reasoning += more.Usage.Reasoning
 	r.Usage.Accepted += more.Usage.Accepted
 	r.Usage.Proposed += more.Usage.Proposed
 }

@@ -10,9 +10,9 @@ import (
 // Snapshot is the state of a service, for metrics and health.
 type Snapshot struct {
 	Device           device.Info
-	Memory           device.Memory // in use by kind, and the budget
-	Running, Waiting int           // runs of the engine
-	Answers          int           // calls that have been let in and have not ended
+	Memory           engine.Usage // what is taken on the device, and the bounds
+	Running, Waiting int          // runs of the engine
+	Answers          int          // calls that have been let in and have not ended
 	Models           []ModelState
 	Totals           engine.Totals // of the scheduler
 	Accepted         int64         // drafted tokens that were chosen, ever
@@ -39,7 +39,7 @@ func (t *totals) add(r Result) {
 // Snapshot returns the state now.
 func (s *Service) Snapshot() Snapshot {
 	e := s.options.Engine
-	x := Snapshot{Device: e.Device(), Memory: e.Memory(), Totals: e.Totals()}
+	x := Snapshot{Device: e.Device(), Memory: e.Usage(), Totals: e.Totals()}
 	x.Running, x.Waiting = e.Runs()
 	s.mu.Lock()
 	x.Answers = len(s.answers)
@@ -47,10 +47,11 @@ func (s *Service) Snapshot() Snapshot {
 	s.mu.Unlock()
 	s.models.mu.Lock()
 	defer s.models.mu.Unlock()
+	there := s.models.library.Models()
 	for _, m := range s.models.order {
-		if m.loaded != nil {
+		if on := m.onDevice(there); on != nil {
 			x.Models = append(x.Models, ModelState{
-				Name: m.spec.Name, Context: m.info.Context, Cache: m.loaded.engine.CacheUsage(), Leases: m.leases, Adapters: maps.Clone(m.users),
+				Name: m.spec.Name, Context: on.Context(), Cache: on.CacheUsage(), Leases: m.leases, Adapters: maps.Clone(m.users),
 			})
 		}
 	}

@@ -35,6 +35,12 @@ func (t *Tenant) Name() string { return t.options.Name }
 // Admin reports whether the tenant may change the server.
 func (t *Tenant) Admin() bool { return t.options.Admin }
 
+// bringsGuest reports whether a request that names a guest, "" for none, is answered by
+// the tenant's own, whose word on what it has used is not taken.
+func (t *Tenant) bringsGuest(name string) bool {
+	return name == "" && t.options.Guest == "" && t.options.GuestHash != ""
+}
+
 // Rates says what is left of the tenant's limits.
 func (t *Tenant) Rates() tenant.Rates { return t.service.limiter.Rates(t.options) }
 

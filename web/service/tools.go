@@ -14,7 +14,7 @@ import (
 // Bounds of tools.
 const (
 	maxTools = 128
-	maxCalls = 16 // of an answer that has to call
+	maxCalls = 8 // of an answer that has to call
 )
 
 // tool is a function as OpenAI's clients define it.

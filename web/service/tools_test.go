@@ -104,6 +104,8 @@ func TestChoiceParts(t *testing.T) {
 		{"named", ToolNamed, `{"zebra":"Bonn"}`, []CallDelta{{Name: "weather", Arguments: `{"zebra":"Bonn"}`}}, "tool_calls"},
 		{"required", ToolRequired, `[{"name":"weather","arguments":{"zebra":"Bonn"}}, {"name":"now","arguments":{}}]`,
 			[]CallDelta{{Name: "weather", Arguments: `{"zebra":"Bonn"}`}, {Index: 1, Name: "now", Arguments: "{}"}}, "tool_calls"},
+		{"cut short", ToolRequired, `[{"name":"weather","arguments":{"zebra":"Bonn"}}, {"name":"no`,
+			[]CallDelta{{Name: "weather", Arguments: `{"zebra":"Bonn"}`}}, "tool_calls"},
 	} {
 		for size := 1; size <= len(test.text); size++ {
 			a := &Answer{call: Call{Chat: &Chat{Tools: []byte(weather), Choice: test.choice, Function: "weather"}}}

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/adrg/xdg"
 	"github.com/gofrs/flock"
 )
 
@@ -21,17 +20,8 @@ type Store struct {
 	limits limits
 }
 
-// DefaultDir is the folder of the user's models.
-func DefaultDir() string { return filepath.Join(xdg.DataHome, "realm", "models") }
-
-// Open returns the store in a folder, "" for that of DefaultDir. The folder is made
-// by the first Pull.
-func Open(dir string) *Store {
-	if dir == "" {
-		dir = DefaultDir()
-	}
-	return &Store{dir: dir, limits: defaultLimits}
-}
+// Open returns the store in a folder, which is made by the first Pull.
+func Open(dir string) *Store { return &Store{dir: dir, limits: defaultLimits} }
 
 // Dir is the store's folder.
 func (s *Store) Dir() string { return s.dir }

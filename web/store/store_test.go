@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -215,11 +214,5 @@ func TestLock(t *testing.T) {
 	defer unlock()
 	if _, err := s.lock(within(t, 50*time.Millisecond), path, nil); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("error %v", err)
-	}
-}
-
-func TestDefaultDir(t *testing.T) {
-	if dir := Open("").Dir(); !filepath.IsAbs(dir) || filepath.Base(dir) != "models" || filepath.Base(filepath.Dir(dir)) != "realm" {
-		t.Errorf("folder %q", dir)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,8 +19,12 @@ import (
 
 // TestTrace sends spans to a collector.
 func TestTrace(t *testing.T) {
+	var mu sync.Mutex
 	var spans []*tracepb.Span
 	sink := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/traces" {
+			t.Errorf("spans come to %s", r.URL.Path)
+		}
 		data, err := io.ReadAll(r.Body)
 		var q collector.ExportTraceServiceRequest
 		if err == nil {
@@ -28,6 +33,8 @@ func TestTrace(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		for _, rs := range q.ResourceSpans {
 			for _, ss := range rs.ScopeSpans {
 				spans = append(spans, ss.Spans...)
@@ -35,7 +42,7 @@ func TestTrace(t *testing.T) {
 		}
 	}))
 	defer sink.Close()
-	tracer, err := Open(t.Context(), Options{Endpoint: sink.URL + "/v1/traces", Version: "test"})
+	tracer, err := Open(t.Context(), Options{Endpoint: sink.URL, Sample: 1, Service: "realm-test", Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +57,6 @@ func TestTrace(t *testing.T) {
 		}
 	}))
 	server := httptest.NewServer(h)
-	defer server.Close()
 	for _, path := range []string{"/v1/chat/completions", "/health"} {
 		q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+path, strings.NewReader("SECRET"))
 		if err != nil {
@@ -63,11 +69,14 @@ func TestTrace(t *testing.T) {
 		}
 		resp.Body.Close()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	server.Close() // a span ends behind its answer
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := tracer.Close(ctx); err != nil {
 		t.Fatal(err)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if len(spans) != 1 {
 		t.Fatalf("%d spans, want 1", len(spans))
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/realm-webgpu/realm/web/service"
+	"github.com/realm-webgpu/realm/web/trace"
 )
 
 // call is a call of the client's that is under way.
@@ -99,8 +100,12 @@ func (c *conn) cancelCall(f frame) error {
 // run runs the call to its end.
 func (x *call) run() {
 	c, began := x.conn, time.Now()
+	ctx, end := trace.Call(x.ctx, string(x.frame.Function), x.id(), c.tenant.ID())
+	defer end()
+	x.ctx = ctx
 	result, choices, err := x.answer()
 	x.cancel(nil)
+	trace.Answer(ctx, result)
 	var data any
 	if err == nil || result.Timings.Total > 0 { // it ran
 		data = newEnding(result, choices)
@@ -112,6 +117,7 @@ func (x *call) run() {
 	c.mu.Unlock()
 	if err != nil {
 		code = string(c.told(err).Code)
+		trace.Fail(ctx, service.Code(code))
 		c.fail(x.frame.ID, err, data)
 	} else {
 		_ = c.send(reply{ID: x.frame.ID, Status: complete, Data: data}) // else it has been dropped

@@ -95,13 +95,14 @@ type usage struct {
 	Prompt     int `json:"prompt_tokens"`
 	Completion int `json:"completion_tokens"`
 	Cached     int `json:"cached_tokens"`
+	Reasoning  int `json:"reasoning_tokens,omitempty"` // of the completion
 }
 
 // newEnding returns the end of a call with the choices as far as they came.
 func newEnding(r service.Result, choices []choice) ending {
 	e := ending{
 		Model: r.Model, Adapter: r.Adapter,
-		Usage:   usage{r.Usage.Prompt, r.Usage.Completion, r.Usage.Cached},
+		Usage:   usage{r.Usage.Prompt, r.Usage.Completion, r.Usage.Cached, r.Usage.Reasoning},
 		Timings: openai.NewTimings(r),
 	}
 	if len(choices) > 0 {

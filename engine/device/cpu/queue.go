@@ -73,6 +73,8 @@ func (q *queue) close() {
 // work runs the jobs of the device's queue until it is closed.
 func (d *Device) work() {
 	q := &d.queue
+	page := newTurn()
+	defer page.end()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for {
@@ -90,6 +92,7 @@ func (d *Device) work() {
 			} else {
 				d.mu.Unlock()
 				j.run()
+				page.give()
 				d.mu.Lock()
 			}
 			q.batch[i] = nil
@@ -114,10 +117,15 @@ func (d *Device) take(kind device.Kind, name string, n int64) error {
 	if d.memory.take(kind, name, n) == nil {
 		return nil
 	}
+	d.Settle()
+	return d.memory.take(kind, name, n)
+}
+
+// Settle implements [device.Settler].
+func (d *Device) Settle() {
 	over := make(barrier)
 	d.mu.Lock()
 	d.queue.after(over)
 	d.mu.Unlock()
 	<-over
-	return d.memory.take(kind, name, n)
 }

@@ -293,6 +293,21 @@ func (w *weights) decode(dst []float32, expert, i int, parts *quant.Parts) {
 	}
 }
 
+// MatrixBytes implements [device.Sized].
+func (d *Device) MatrixBytes(f *quant.Format, rows, columns, experts int) int64 {
+	w, err := d.newMatrix(&device.Matrix{Format: f, Columns: columns, Experts: experts, Sources: []device.Source{{Rows: rows}}})
+	if err != nil {
+		return 0 // Upload refuses it
+	}
+	return w.bytes
+}
+
+// VectorBytes implements [device.Sized].
+func (d *Device) VectorBytes(elements int) int64 { return 4 * int64(elements) }
+
+// CacheBytes implements [device.Sized].
+func (d *Device) CacheBytes(spec device.CacheSpec) int64 { return spec.Bytes() }
+
 // decodeBlock writes the values of a block.
 func decodeBlock(dst []float32, layout *quant.Layout, parts *quant.Parts) {
 	for s := 0; s*layout.Sub < len(dst); s++ {

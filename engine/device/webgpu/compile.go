@@ -246,8 +246,11 @@ func (b *builder) finish() error {
 	if err := b.device.fill(uniforms, b.params); err != nil {
 		return err
 	}
-	e.recording = newRecording(len(b.pending))
+	e.recording = b.device.gpu.newRecording(len(b.pending))
 	for i, p := range b.pending {
+		if err := p.kernel.ready(); err != nil {
+			return err
+		}
 		bindings := append([]binding{{uniforms.raw, int64(p.params) * 4, int64(roundUp(p.words, 4)) * 4}}, p.bindings...)
 		bound, err := b.device.gpu.newGroup(p.kernel.pipeline, bindings)
 		if err != nil {

@@ -1,6 +1,7 @@
 package webgpu
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -45,6 +46,9 @@ type Adapter struct {
 	Software bool   `json:"software"`
 	Class    string `json:"class"`
 	Limits   Limits `json:"limits"`
+	// Features are those of WebGPU's optional ones that kernels could be written
+	// for, by their names in the specification. The native library has none.
+	Features []string `json:"features,omitempty"`
 }
 
 // Adapters lists the adapters, in the driver's order.
@@ -82,6 +86,7 @@ type Device struct {
 
 	mu       sync.Mutex // guards what follows, and the order of submissions
 	closed   bool
+	lost     error // what the driver said, or that Lose was called; nil: nothing
 	account  device.Memory
 	kernels  map[string]*kernel
 	scratch  []*buffer // slots that programs share, see plan.go
@@ -93,6 +98,7 @@ type Device struct {
 var (
 	_ device.Device  = (*Device)(nil)
 	_ device.Counted = (*Device)(nil)
+	_ device.Losable = (*Device)(nil)
 )
 
 // Open opens an adapter. Errors: device.ErrNotFound where there is none, or
@@ -110,6 +116,7 @@ func Open(o Options) (*Device, error) {
 	d.info = device.Info{
 		Backend: "webgpu", Name: a.Name, Driver: a.Driver, Software: a.Software, Class: a.Class,
 		MaxBinding: d.limits.StorageBinding, MaxBuffer: d.limits.Buffer, MaxRows: d.tuning.MaxRows,
+		Features: a.Features,
 	}
 	if d.idle, err = d.newBuffer("idle", device.KindScratch, 256, usageStorage); err == nil {
 		d.reader, err = d.newReadback(256)
@@ -164,11 +171,23 @@ func (d *Device) Close() error {
 
 // check reports a device that is closed, or whose driver reported a fault.
 func (d *Device) check() error {
-	if d.closed {
+	if d.lost == nil && !d.closed {
+		d.lost = d.gpu.err()
+	}
+	switch {
+	case d.lost != nil:
+		return fmt.Errorf("webgpu: %w: %w", device.ErrLost, d.lost)
+	case d.closed:
 		return fmt.Errorf("webgpu: %w", device.ErrClosed)
 	}
-	if err := d.gpu.err(); err != nil {
-		return fmt.Errorf("webgpu: %w: %v", device.ErrLost, err)
-	}
 	return nil
+}
+
+// Lose implements [device.Losable]. The driver goes on, and nobody listens to it.
+func (d *Device) Lose() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.lost == nil && !d.closed {
+		d.lost = errors.New("a test has lost it")
+	}
 }

@@ -1,5 +1,6 @@
 // Package webgpu is the device of every GPU: WGSL kernels (package shaders)
-// run through wgpu-native, or through the page's own WebGPU.
+// run through wgpu-native (gpu_native.go, shim.c), or through the page's own WebGPU
+// (gpu_js.go, package shim). All else is the same files.
 //
 // Uploaded matrices are repacked into planes (shaders/quant), split by rows
 // where they pass the largest binding. Compile turns each operation of a

@@ -10,14 +10,15 @@ import (
 	"github.com/realm-webgpu/realm/shaders/quant"
 )
 
-// kernel is a compiled variant of a kernel: one for each text.
+// kernel is a variant of a kernel: one for each text.
 type kernel struct {
 	name     string
 	pipeline pipeline
 	err      error
 }
 
-// kernel returns the pipeline of a kernel's variant, compiled at first use.
+// kernel returns a kernel's variant, whose compilation is begun at first use. It
+// may be bound once ready says so: a page compiles many at a time.
 func (d *Device) kernel(name string, f *quant.Format, constants shaders.Constants) (*kernel, error) {
 	key := variant(name, f, constants)
 	d.mu.Lock()
@@ -32,12 +33,21 @@ func (d *Device) kernel(name string, f *quant.Format, constants shaders.Constant
 		if text, k.err = shaders.Compose(name, f, constants); k.err == nil {
 			k.pipeline, k.err = d.gpu.newPipeline(key, text)
 		}
-		if k.err != nil {
-			k.err = fmt.Errorf("webgpu: kernel %s: %w: %v", key, device.ErrUnsupported, k.err)
-		}
+		k.err = k.refused(k.err)
 		d.kernels[key] = k
 	}
 	return k, k.err
+}
+
+// ready waits until the variant is compiled.
+func (k *kernel) ready() error { return k.refused(k.pipeline.ready()) }
+
+// refused says that the device does not take the variant, and why.
+func (k *kernel) refused(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("webgpu: kernel %s: %w: %v", k.name, device.ErrUnsupported, err)
 }
 
 // variant names a variant: "matmul Q4_0 Columns=4 Lanes=8".

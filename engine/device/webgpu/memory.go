@@ -15,9 +15,12 @@ type buffer struct {
 	holds  int // those who must release it; guarded by device.mu
 }
 
+// bufferBytes returns what a buffer of so many bytes takes.
+func bufferBytes(size int64) int64 { return max((size+15)&^15, 16) }
+
 // newBuffer takes memory from the account and then from the driver.
 func (d *Device) newBuffer(name string, kind device.Kind, size int64, u usage) (*buffer, error) {
-	size = max((size+15)&^15, 16)
+	size = bufferBytes(size)
 	if size > d.limits.Buffer {
 		return nil, fmt.Errorf("webgpu: %s: %d bytes, a buffer of this adapter has at most %d: %w", name, size, d.limits.Buffer, device.ErrUnsupported)
 	}

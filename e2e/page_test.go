@@ -1,0 +1,53 @@
+package e2e
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/realm-webgpu/realm/e2e/chromium"
+	"github.com/realm-webgpu/realm/engine/device/conformance"
+)
+
+// What a Go test writes about its tests: from here on it speaks of one, and what
+// became of one.
+var (
+	turn    = regexp.MustCompile(`^=== (?:RUN|CONT|NAME)\s+(\S+)`)
+	verdict = regexp.MustCompile(`^\s*--- (PASS|FAIL|SKIP): (\S+) \(`)
+)
+
+// TestPageConformance runs the tests of the WebGPU device in a page, the whole
+// conformance suite among them: on the page's own WebGPU, whose WGSL compiler is
+// not the native one, with WebGPU's default limits.
+func TestPageConformance(t *testing.T) {
+	program := chromium.Program{
+		File: chromium.BuildTest(t, "github.com/realm-webgpu/realm/engine/device/webgpu"),
+		Args: []string{"-test.v", "-test.short"},
+	}
+	verdicts := map[string]string{}
+	said := map[string][]string{} // by each test
+	last := ""                    // the test that speaks
+	status := program.Run(t, func(line string) {
+		if m := turn.FindStringSubmatch(line); m != nil {
+			last = m[1]
+		} else if m := verdict.FindStringSubmatch(line); m != nil {
+			verdicts[m[2]] = m[1]
+			t.Log(line)
+		} else {
+			said[last] = append(said[last], line)
+		}
+	})
+	for test, v := range verdicts {
+		if v == "FAIL" {
+			t.Errorf("%s in the page:\n%s", test, strings.Join(said[test], "\n"))
+		}
+	}
+	if status != 0 {
+		t.Errorf("exit status %d; the last was %s:\n%s", status, last, strings.Join(said[last], "\n"))
+	}
+	for _, c := range conformance.Cases(conformance.Small) {
+		if v := verdicts["TestConformance/"+c.Name]; v != "PASS" && v != "SKIP" {
+			t.Errorf("%s: %q in the page, want PASS", c.Name, v)
+		}
+	}
+}

@@ -1,0 +1,6 @@
+package engine
+
+const (
+	inPage     = true
+	seeDevices = "" // there is no command
+)
