@@ -61,7 +61,11 @@ func (m *Model) AddAdapter(ctx context.Context, a *lora.Adapter) (*Adapter, erro
 	if err != nil {
 		return nil, fmt.Errorf("engine: load adapter: %w", err)
 	}
-	slot, err := m.adapters.Load(ctx, fitted)
+	var slot *model.Slot
+	err = m.engine.again(ctx, func() (err error) {
+		slot, err = m.adapters.Load(ctx, fitted)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("engine: load adapter: %w", err)
 	}

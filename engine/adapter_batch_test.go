@@ -219,7 +219,7 @@ func TestAdapterDrafts(t *testing.T) {
 	a := add(t, m, models.Pirate)
 	for _, mode := range []engine.DraftMode{engine.DraftLookup, engine.DraftModel} {
 		s := askWith(t, m, a, 1, question)
-		if text := write(t, s, engine.GenerateOptions{Draft: engine.DraftOptions{Mode: mode}}); text != pirateAnswer {
+		if text := write(t, s, engine.GenerateOptions{Draft: engine.DraftOptions{Mode: mode, Tokens: 4, Fixed: true}}); text != pirateAnswer {
 			t.Errorf("mode %v: wrote %q", mode, text)
 		}
 		if mode == engine.DraftModel && s.Stats().Proposed == 0 {

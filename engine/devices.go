@@ -89,6 +89,15 @@ func (e *Engine) openBest(o Options) (device.Device, error) {
 	return openCPU(o)
 }
 
+// openAgain opens the kind of device that an earlier one was.
+func (e *Engine) openAgain(info device.Info) (device.Device, error) {
+	if info.Backend == "cpu" {
+		return openCPU(e.options)
+	}
+	_, adapter, _ := strings.Cut(e.options.Device, ":")
+	return openWebGPU(adapter, e.options)
+}
+
 // saySoftware tells of an adapter that is no GPU.
 func (e *Engine) saySoftware(info device.Info) {
 	if info.Software {

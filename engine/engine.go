@@ -40,6 +40,9 @@ type Options struct {
 	QueueLimit int
 	// QueueTimeout bounds how long a run waits to be taken in; see SetQueueTimeout.
 	QueueTimeout time.Duration
+	// LoseDeviceAfter has the device be lost after so many steps, once, as if its driver
+	// had been reset: for tests of what comes then. 0: never.
+	LoseDeviceAfter uint64
 	// Notice, unless nil, is told of each fallback as it happens: one line that
 	// says what was lost and why. Notices has them too.
 	Notice func(line string)
@@ -47,13 +50,19 @@ type Options struct {
 
 // Engine is an open device and the models on it.
 type Engine struct {
-	device        device.Device
+	options       Options
 	scheduler     *batch.Scheduler
 	notice        func(string)
 	adapterBudget *model.AdapterBudget
 	cacheBudget   *cacheBudget
+	ctx           context.Context // ends with Close
+	cancel        context.CancelFunc
+	// loading is held to read by what uses the device and the weights on it beside the
+	// scheduler's steps and turns, and to write while a lost device is opened again.
+	loading sync.RWMutex
 
 	mu      sync.Mutex
+	device  device.Device
 	closed  bool
 	models  []*Model // open, in the order of their loads
 	notices []string
@@ -66,26 +75,27 @@ func Open(o Options) (*Engine, error) {
 	if o.Memory < 0 || o.CacheMemory < 0 || o.AdapterMemory < 0 || o.Threads < 0 || o.QueueLimit < 0 || o.QueueTimeout < 0 {
 		return nil, fmt.Errorf("engine: open: Memory %d, CacheMemory %d, AdapterMemory %d, Threads %d, QueueLimit %d, QueueTimeout %s: %w", o.Memory, o.CacheMemory, o.AdapterMemory, o.Threads, o.QueueLimit, o.QueueTimeout, ErrOption)
 	}
-	e := &Engine{notice: o.Notice, adapterBudget: model.NewAdapterBudget(o.AdapterMemory), cacheBudget: &cacheBudget{limit: o.CacheMemory}}
+	e := &Engine{options: o, notice: o.Notice, adapterBudget: model.NewAdapterBudget(o.AdapterMemory), cacheBudget: &cacheBudget{limit: o.CacheMemory}}
 	var err error
 	if e.device, err = e.open(o); err != nil {
 		return nil, fmt.Errorf("engine: open: %w", err)
 	}
-	e.scheduler = batch.New(e.device, batch.Options{QueueLimit: o.QueueLimit})
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.scheduler = batch.New(e.device, batch.Options{QueueLimit: o.QueueLimit, Reopen: e.reopen, LoseAfter: o.LoseDeviceAfter})
 	e.scheduler.SetQueueTimeout(o.QueueTimeout)
 	return e, nil
 }
 
 // Device describes the device.
-func (e *Engine) Device() device.Info { return e.device.Info() }
+func (e *Engine) Device() device.Info { return e.current().Info() }
 
 // Memory returns what is taken on the device now, and the bound.
-func (e *Engine) Memory() device.Memory { return e.device.Memory() }
+func (e *Engine) Memory() device.Memory { return e.current().Memory() }
 
-// Counters returns the device's totals since it was opened, all zero where it
-// does not count.
+// Counters returns the device's totals since it was opened, or opened again, all zero
+// where it does not count.
 func (e *Engine) Counters() device.Counters {
-	if d, ok := e.device.(device.Counted); ok {
+	if d, ok := e.current().(device.Counted); ok {
 		return d.Counters()
 	}
 	return device.Counters{}
@@ -121,12 +131,13 @@ func (e *Engine) Close() error {
 	if closed {
 		return nil
 	}
+	e.cancel()
 	var errs []error
 	for _, m := range slices.Backward(models) {
 		errs = append(errs, m.Close())
 	}
 	e.scheduler.Close()
-	return errors.Join(append(errs, e.device.Close())...)
+	return errors.Join(append(errs, e.current().Close())...)
 }
 
 // exclusive calls f while no step of a model is in flight: f may submit steps of

@@ -119,7 +119,7 @@ func (l *Library) shortages(p *Plan) []shortage {
 	if errors.As(l.engine.cacheBudget.fits(p.cache), &short) {
 		list = append(list, shortage{short, func(e *entry) int64 { return e.cache }})
 	}
-	if errors.As(p.fits(l.engine.device), &short) {
+	if errors.As(p.fits(l.engine.current()), &short) {
 		list = append(list, shortage{short, weights})
 	}
 	if l.limit > 0 {

@@ -53,6 +53,7 @@ type Model struct {
 	template  *chat.Template // nil: none
 	ends      []int32        // end-of-generation tokens
 	pool      *kv.Pool
+	spec      device.CacheSpec
 	cache     device.Cache
 	reserved  int64 // of the engine's cacheBudget
 	core      *batch.Model
@@ -68,20 +69,28 @@ var modelIDs atomic.Uint64
 // ErrOption, device.ErrMemory when it does not fit, ctx.Err(), and what
 // packages model, token and chat say of the file.
 func (e *Engine) Load(ctx context.Context, f *gguf.File, o LoadOptions) (*Model, error) {
-	m := &Model{engine: e, id: modelIDs.Add(1)}
-	err := m.load(ctx, f, o)
-	if err == nil {
-		err = e.adopt(m)
-	}
+	var m *Model
+	err := e.again(ctx, func() error {
+		m = &Model{engine: e, id: modelIDs.Add(1)}
+		e.loading.RLock()
+		err := m.load(ctx, f, o)
+		if err == nil {
+			err = e.adopt(m)
+		}
+		e.loading.RUnlock()
+		if err != nil {
+			m.release()
+		}
+		return err
+	})
 	if err != nil {
-		m.release()
 		return nil, fmt.Errorf("engine: load: %w", err)
 	}
 	return m, nil
 }
 
 func (m *Model) load(ctx context.Context, f *gguf.File, o LoadOptions) error {
-	d := m.engine.device
+	d := m.engine.current()
 	var err error
 	if m.tokenizer, err = token.New(f); err != nil {
 		return err
@@ -102,7 +111,7 @@ func (m *Model) load(ctx context.Context, f *gguf.File, o LoadOptions) error {
 	if err := m.engine.cacheBudget.take(spec); err != nil {
 		return err
 	}
-	m.reserved = spec.Bytes()
+	m.spec, m.reserved = spec, spec.Bytes()
 	if m.cache, err = d.NewCache(spec); err != nil {
 		return fmt.Errorf("cache of %d tokens (a smaller context takes less): %w", spec.Pages*device.PageTokens, err)
 	}
@@ -129,8 +138,8 @@ func (m *Model) encoder() bool { return m.model.Config().Encoder }
 // Close gives back what the model takes on the device. Its sequences fail with
 // ErrClosed afterwards.
 func (m *Model) Close() error {
-	m.engine.forget(m)
 	m.release()
+	m.engine.forget(m)
 	return nil
 }
 

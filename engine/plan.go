@@ -49,7 +49,8 @@ func (e *Engine) plan(f *gguf.File, o LoadOptions) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	m, err := model.PlanOn(e.device, f, o.Context, o.CacheType)
+	d := e.current()
+	m, err := model.PlanOn(d, f, o.Context, o.CacheType)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -62,11 +63,11 @@ func (e *Engine) plan(f *gguf.File, o LoadOptions) (Plan, error) {
 		Weights: m.Weights, CachePerToken: m.CachePerToken, Cache: spec.Bytes(), Scratch: m.Scratch, Adapter: m.Adapter,
 		cache: spec,
 	}
-	if d, ok := e.device.(device.Sized); ok {
-		p.Cache = d.CacheBytes(spec)
+	if sized, ok := d.(device.Sized); ok {
+		p.Cache = sized.CacheBytes(spec)
 	}
 	if p.Err = e.cacheBudget.fits(spec); p.Err == nil {
-		p.Err = p.fits(e.device)
+		p.Err = p.fits(d)
 	}
 	return p, nil
 }

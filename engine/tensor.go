@@ -61,11 +61,15 @@ func (l TensorLimits) withDefaults() TensorLimits {
 // cache, is compiled once: positions, ids and sequences may differ, and the rows
 // as far as they round up to the same power of two.
 //
+// When the device is lost, what was in the buffers is, too: all fails with
+// device.ErrLost from then on, as do the weights and sequences of before, and a new
+// Tensors computes on the device that was opened in its place.
+//
 // Its methods may be called from many goroutines. It is closed before the models
 // that it computes with.
 type Tensors struct {
 	engine *Engine
-	device device.Tensors
+	device device.Tensors // that all is on
 	limits TensorLimits
 
 	mu      sync.Mutex
@@ -85,9 +89,10 @@ type Tensors struct {
 // NewTensors returns a Tensors without buffers. Errors: ErrClosed;
 // device.ErrUnsupported for a device that has steps only.
 func (e *Engine) NewTensors(limits TensorLimits) (*Tensors, error) {
-	d, ok := e.device.(device.Tensors)
+	now := e.current()
+	d, ok := now.(device.Tensors)
 	if !ok {
-		return nil, fmt.Errorf("engine: tensors: %s: %w", e.device.Info().Backend, device.ErrUnsupported)
+		return nil, fmt.Errorf("engine: tensors: %s: %w", now.Info().Backend, device.ErrUnsupported)
 	}
 	t := &Tensors{engine: e, device: d, limits: limits.withDefaults(), buffers: map[*Buffer]struct{}{}, tail: make(chan struct{})}
 	close(t.tail)
@@ -130,6 +135,15 @@ func (t *Tensors) Stats() TensorStats {
 	t.mu.Unlock()
 	<-done
 	return s
+}
+
+// lost returns a device.ErrLost where the engine is on another device than something
+// was made on: that was lost, and all that was on it.
+func (e *Engine) lost(on device.Device) error {
+	if on == e.current() {
+		return nil
+	}
+	return fmt.Errorf("engine: tensors: made before the device was opened again: %w", device.ErrLost)
 }
 
 // order runs f when all that was ordered before is done: at once where nothing

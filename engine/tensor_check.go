@@ -58,7 +58,7 @@ const maxTensorWidth = 1 << 24
 func (c *tensorChecker) operation() {
 	o := c.op
 	c.require(o.Kind >= TensorEmbed && o.Kind <= TensorSample, "Kind", "%d is none", int(o.Kind))
-	c.between("Rows", o.Rows, 1, c.tensors.engine.device.Info().MaxRows)
+	c.between("Rows", o.Rows, 1, c.tensors.device.(device.Device).Info().MaxRows)
 	c.between("Width", o.Width, 1, maxTensorWidth)
 	c.between("Position", o.Position, 0, math.MaxInt32-o.Rows)
 	c.finite("Scale", o.Scale)

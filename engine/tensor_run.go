@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -83,12 +84,35 @@ func (t *Tensors) run(ctx context.Context, ops []TensorOp) error {
 	for len(ops) > 0 {
 		n := partOf(ops)
 		part := ops[:n]
-		if err := t.engine.exclusive(ctx, func() error { return t.runPart(part) }); err != nil {
+		var gone error // which is not to be taken for the loss of the device of today
+		err := t.engine.exclusive(ctx, func() error {
+			if gone = t.alive(part); gone != nil {
+				return nil
+			}
+			return t.runPart(part)
+		})
+		if err = cmp.Or(err, gone); err != nil {
 			return err
 		}
 		ops = ops[n:]
 	}
 	return nil
+}
+
+// alive reports what operations need that went with a lost device.
+func (t *Tensors) alive(ops []TensorOp) error {
+	err := t.engine.lost(t.device.(device.Device))
+	for i := range ops {
+		for _, w := range []*Weight{ops[i].Weight, ops[i].Bias} {
+			if w != nil {
+				err = cmp.Or(err, t.engine.lost(w.device))
+			}
+		}
+		if s := ops[i].Sequence; s != nil {
+			err = cmp.Or(err, t.engine.lost(s.device))
+		}
+	}
+	return err
 }
 
 // partOf returns how many of the first operations go into one step: those of as

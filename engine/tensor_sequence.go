@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/realm-webgpu/realm/engine/device"
 	"github.com/realm-webgpu/realm/engine/kv"
 )
 
@@ -13,8 +14,9 @@ import (
 // what this sequence wrote, or what was there when it was made, and never what
 // others left in a page.
 type TensorSequence struct {
-	model *Model
-	pages *kv.Table
+	model  *Model
+	device device.Device // that the keys and values are on
+	pages  *kv.Table
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
@@ -27,24 +29,25 @@ func (m *Model) NewTensorSequence() (*TensorSequence, error) {
 	if err := m.core.Usable(); err != nil {
 		return nil, err
 	}
-	return m.tensorSequence(m.pool.NewTable(), 0), nil
+	return m.tensorSequence(m.engine.current(), m.pool.NewTable(), 0), nil
 }
 
 // Tensors returns the keys and values of the tokens that were read so far as a
 // sequence for operations. The two share pages until one of them writes, and go
 // their own ways from here. Errors: ErrBusy, ErrClosed.
 func (s *Sequence) Tensors() (*TensorSequence, error) {
+	on := s.model.engine.current() // before the table is looked at: one of later is empty
 	table, read, err := s.core.ForkTable()
 	if err != nil {
 		return nil, fmt.Errorf("engine: tensors: %w", err)
 	}
-	return s.model.tensorSequence(table, read), nil
+	return s.model.tensorSequence(on, table, read), nil
 }
 
 // tensorSequence returns the sequence of a table in which all layers have so many
 // tokens.
-func (m *Model) tensorSequence(table *kv.Table, tokens int) *TensorSequence {
-	return &TensorSequence{model: m, pages: table, written: slices.Repeat([]int{tokens}, m.model.Config().BlockCount)}
+func (m *Model) tensorSequence(on device.Device, table *kv.Table, tokens int) *TensorSequence {
+	return &TensorSequence{model: m, device: on, pages: table, written: slices.Repeat([]int{tokens}, m.model.Config().BlockCount)}
 }
 
 // Len returns the tokens that every layer has.
@@ -89,7 +92,7 @@ func (s *TensorSequence) Fork() (*TensorSequence, error) {
 	// What is behind would be lost to the one that writes first.
 	n := slices.Min(s.written)
 	s.cut(n)
-	return s.model.tensorSequence(s.pages.Fork(), n), nil
+	return s.model.tensorSequence(s.device, s.pages.Fork(), n), nil
 }
 
 // cut drops the tokens from n on. The caller holds s.mu.

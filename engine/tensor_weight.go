@@ -18,6 +18,8 @@ type WeightInfo struct {
 
 // Weights lists the tensors of a model.
 func (m *Model) Weights() []WeightInfo {
+	m.engine.loading.RLock()
+	defer m.engine.loading.RUnlock()
 	var all []WeightInfo
 	for _, w := range m.model.Weights() {
 		info := WeightInfo{Name: w.Name, Format: w.On.Format().Name, Shape: []int{w.Rows, w.Columns}}
@@ -35,8 +37,9 @@ func (m *Model) Weights() []WeightInfo {
 // Weight is a tensor of a model, to compute with and not to read. It takes no
 // memory, and lives as long as the model.
 type Weight struct {
-	id    uint64 // the same for the same tensor
-	model *Model
+	id     uint64 // the same for the same tensor
+	model  *Model
+	device device.Device // that it is on
 	model.Weight
 	slice device.Weights // the tensor alone: On, or a part of it
 }
@@ -45,6 +48,9 @@ type Weight struct {
 // tied to the embedding goes by the embedding's name, token_embd.weight. Errors:
 // ErrNoWeight; device.ErrUnsupported for experts.
 func (m *Model) Weight(name string) (*Weight, error) {
+	m.engine.loading.RLock()
+	defer m.engine.loading.RUnlock()
+	on := m.engine.current()
 	for i, w := range m.model.Weights() {
 		if w.Name != name {
 			continue
@@ -55,7 +61,7 @@ func (m *Model) Weight(name string) (*Weight, error) {
 		slice := w.On
 		rows, columns := w.On.Shape()
 		if w.First > 0 || w.Rows != rows || w.Columns != columns {
-			t, ok := m.engine.device.(device.Tensors)
+			t, ok := on.(device.Tensors)
 			if !ok {
 				return nil, fmt.Errorf("engine: weight %q: %w", name, device.ErrUnsupported)
 			}
@@ -68,7 +74,7 @@ func (m *Model) Weight(name string) (*Weight, error) {
 				return nil, fmt.Errorf("engine: weight %q: %w", name, err)
 			}
 		}
-		return &Weight{id: m.id<<32 | uint64(i+1), model: m, Weight: w, slice: slice}, nil
+		return &Weight{id: m.id<<32 | uint64(i+1), model: m, device: on, Weight: w, slice: slice}, nil
 	}
 	return nil, fmt.Errorf("engine: weight %q: %w", name, ErrNoWeight)
 }

@@ -25,7 +25,7 @@ type Usage struct {
 
 // Usage returns what is taken on the device now, and the bounds.
 func (e *Engine) Usage() Usage {
-	m := e.device.Memory()
+	m := e.Memory()
 	_, adapters := e.adapterBudget.State()
 	return Usage{
 		Total:    Amount{m.Total(), m.Budget},
@@ -50,10 +50,9 @@ func (u ModelUsage) Total() int64 { return u.Weights + u.Cache + u.Adapters }
 
 // Usage returns what the model takes now.
 func (m *Model) Usage() ModelUsage {
-	spec := m.cache.Spec()
-	held := spec
+	held := m.spec
 	held.Pages = m.pool.Total() - m.pool.Free()
-	return ModelUsage{Weights: m.model.Bytes(), Cache: spec.Bytes(), CacheUsed: held.Bytes(), Adapters: m.adapters.Usage().Bytes}
+	return ModelUsage{Weights: m.model.Bytes(), Cache: m.spec.Bytes(), CacheUsed: held.Bytes(), Adapters: m.adapters.Usage().Bytes}
 }
 
 // CacheUsage is the state of a model's cache of keys and values.

@@ -238,7 +238,7 @@ func (f *benchBatchFlags) cacheTokens(file *gguf.File) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	length := f.load.contextOf(file, io.Discard)
+	length := f.load.contextOf(file, f.opening.kv, io.Discard)
 	if length == 0 {
 		length = config.ContextLength
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/engine/device"
 	"github.com/realm-webgpu/realm/engine/gguf"
 	"github.com/realm-webgpu/realm/engine/lora"
@@ -20,6 +21,8 @@ import (
 type infoFlags struct {
 	model   modelFlags
 	load    loadFlags
+	device  string
+	opening deviceFlags
 	tensors bool
 	json    bool
 }
@@ -30,10 +33,12 @@ func newInfo() *cobra.Command {
 		Use:   "info",
 		Short: "Look into a model file or an adapter",
 		Long: `Info prints what a GGUF file says of itself, what its tensors take, and the memory
-that it needs on a device. It reads the header only: no weights, no device. Of a LoRA
-adapter, in GGUF or in a PEFT folder, it reads all, and says what it changes and how.`,
+that it needs on a device. It reads the header only: no weights. With --device it opens
+that one, and says to the byte what weights, keys and values take there, and whether all
+fits, beside --memory and --kv-memory where they are given. Of a LoRA adapter, in GGUF or in a PEFT folder, it reads all, and says what it changes and how.`,
 		Example: `  realm info
   realm info -m model.gguf --ctx 8192 --kv-type f16
+  realm info -m model.gguf --device auto --memory 8GB
   realm info -m model.gguf --tensors
   realm info -m model.gguf --json
   realm info -m adapter.gguf`,
@@ -43,6 +48,8 @@ adapter, in GGUF or in a PEFT folder, it reads all, and says what it changes and
 	flags := c.Flags()
 	f.model.add(flags)
 	f.load.addCache(flags)
+	flags.StringVar(&f.device, "device", "", deviceHelp+"; to say whether the model fits (default: none is opened)")
+	f.opening.add(flags)
 	flags.BoolVar(&f.tensors, "tensors", false, "list every tensor")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object")
 	return c
@@ -65,6 +72,10 @@ func (f *infoFlags) run(c *cobra.Command, _ []string) error {
 		r.describeAdapter(lora.Read(file))
 	} else if err := r.planMemory(file, int(f.load.context), device.CacheType(f.load.cacheType)); err != nil {
 		return err
+	} else if f.device != "" && r.Memory != nil {
+		if err := f.plan(c, file, r.Memory); err != nil {
+			return err
+		}
 	}
 	if f.json {
 		return printJSON(c.OutOrStdout(), r)
@@ -110,7 +121,37 @@ type memoryReport struct {
 	Cache      int64  `json:"kv_bytes"`
 	CacheToken int64  `json:"kv_bytes_per_token"`
 	Scratch    int64  `json:"activations_bytes"`
+	Adapter    int64  `json:"adapter_bytes"` // each of rank 8, and not in Total
 	Total      int64  `json:"total_bytes"`
+	// Of a device that was asked for:
+	Device *deviceReport `json:"device,omitempty"`
+	Budget int64         `json:"budget_bytes,omitempty"` // 0: there is none
+	Fits   *bool         `json:"fits,omitempty"`
+	Short  string        `json:"short,omitempty"` // why it does not fit
+}
+
+// plan says what a model takes on the device that was named.
+func (f *infoFlags) plan(c *cobra.Command, file *gguf.File, r *memoryReport) error {
+	quietMesa()
+	e, err := engine.Open(engine.Options{
+		Device: f.device, Memory: int64(f.opening.memory), CacheMemory: int64(f.opening.kv), Threads: int(f.opening.threads),
+		Notice: func(line string) { fmt.Fprintln(c.ErrOrStderr(), "realm: "+line) },
+	})
+	if err != nil {
+		return err
+	}
+	p, err := e.Plan(file, engine.LoadOptions{Context: int(f.load.context), CacheType: device.CacheType(f.load.cacheType)})
+	info, budget := newDeviceReport(e.Device()), e.Usage().Total.Budget
+	if err = errors.Join(err, e.Close()); err != nil {
+		return err
+	}
+	fits := p.Err == nil
+	r.Weights, r.Cache, r.Scratch, r.Adapter, r.Total = p.Weights, p.Cache, p.Scratch, p.Adapter, p.Total()
+	r.Device, r.Budget, r.Fits = &info, budget, &fits
+	if !fits {
+		r.Short = p.Err.Error()
+	}
+	return nil
 }
 
 func newInfoReport(name string, f *gguf.File) *infoReport {
@@ -154,7 +195,10 @@ func (r *infoReport) planMemory(f *gguf.File, context int, t device.CacheType) e
 		r.Unsupported = err.Error()
 		return nil
 	}
-	r.Memory = &memoryReport{plan.Context, t.String(), plan.Weights, plan.Cache, plan.CachePerToken, plan.Scratch, plan.Total()}
+	r.Memory = &memoryReport{
+		Context: plan.Context, CacheType: t.String(), Weights: plan.Weights, Cache: plan.Cache, CacheToken: plan.CachePerToken,
+		Scratch: plan.Scratch, Adapter: plan.Adapter, Total: plan.Total(),
+	}
 	return nil
 }
 
@@ -185,12 +229,25 @@ func (r *infoReport) print(w io.Writer, f *gguf.File) error {
 		fmt.Fprintln(t)
 		r.Adapter.print(t)
 	} else if m := r.Memory; m != nil {
-		fmt.Fprintf(t, "\nMemory on a device, for %d tokens of context with %s keys and values\n", m.Context, m.CacheType)
+		on := "a device"
+		if m.Device != nil {
+			on = m.Device.Name
+		}
+		fmt.Fprintf(t, "\nMemory on %s, for %d tokens of context with %s keys and values\n", on, m.Context, m.CacheType)
 		for _, part := range []struct {
 			name  string
 			bytes int64
-		}{{"weights", m.Weights}, {"keys and values", m.Cache}, {"activations, about", m.Scratch}, {"together", m.Total}} {
+		}{{"weights", m.Weights}, {"keys and values", m.Cache}, {"activations, about", m.Scratch}, {"together", m.Total}, {"an adapter, rank 8", m.Adapter}} {
 			fmt.Fprintf(t, "  %s\t%s\n", part.name, humanize.IBytes(uint64(part.bytes)))
+		}
+		switch {
+		case m.Fits == nil:
+		case !*m.Fits:
+			fmt.Fprintf(t, "It does not fit: %s\n", m.Short)
+		case m.Budget == 0:
+			fmt.Fprintln(t, "It fits, as far as is known: nobody has said how much memory there is (--memory)")
+		default:
+			fmt.Fprintf(t, "It fits: %s may be taken\n", humanize.IBytes(uint64(m.Budget)))
 		}
 	} else {
 		fmt.Fprintf(t, "\nRealm cannot run this file: %s\n", r.Unsupported)

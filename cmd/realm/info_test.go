@@ -54,6 +54,31 @@ func TestInfoJSON(t *testing.T) {
 	}
 }
 
+// TestInfoDevice: on a device it is known what fits.
+func TestInfoDevice(t *testing.T) {
+	f := newFolder(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "It fits: "},
+		{[]string{"--memory", "2MiB"}, "It does not fit: device: weights"},
+		{[]string{"--kv-memory", "100KiB"}, "It does not fit: device: cache"},
+	} {
+		o := f.good("", append([]string{"info", "--device", "cpu"}, c.args...)...)
+		if !strings.Contains(o.stdout, c.want) || !strings.Contains(o.stdout, "workers, for 512 tokens") {
+			t.Errorf("%q: %q is missing in\n%s", c.args, c.want, o.stdout)
+		}
+	}
+	var r infoReport
+	if err := json.Unmarshal([]byte(f.good("", "info", "--json", "--device", "cpu", "--memory", "1GiB").stdout), &r); err != nil {
+		t.Fatal(err)
+	}
+	if m := r.Memory; m.Fits == nil || !*m.Fits || m.Budget != 1<<30 || m.Device.Backend != "cpu" || m.Total != m.Weights+m.Cache+m.Scratch || m.Adapter == 0 {
+		t.Errorf("%+v", r.Memory)
+	}
+}
+
 // TestInfoOdd looks into files that cannot be run, with metadata that neither
 // JSON nor a terminal should be given as it is.
 func TestInfoOdd(t *testing.T) {

@@ -30,6 +30,7 @@ func TestRun(t *testing.T) {
 		{"file dash", question, []string{"-f", "-"}, answer},
 		{"f32 cache", "", []string{"--kv-type", "f32", question}, answer},
 		{"short context", "", []string{"--ctx", "64", "--memory", "64MiB", "--threads", "1", question}, answer},
+		{"bounded cache", "", []string{"--kv-memory", "1MiB", question}, answer},
 		{"template", "", []string{"--template", "@chatml.jinja", question}, answer},
 		{"raw", "", []string{"--raw", "<|im_start|>user\n" + question + "<|im_end|>\n<|im_start|>assistant\n"}, answer},
 		{"raw file", "<|im_start|>user\n" + question + "<|im_end|>\n<|im_start|>assistant\n", []string{"--raw"}, answer},

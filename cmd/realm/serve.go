@@ -44,7 +44,6 @@ type serveFlags struct {
 	models    []string
 	device    string
 	opening   deviceFlags
-	kv        sizeValue
 	allowOpen bool
 	quiet     bool // only what is wrong is logged
 }
@@ -71,7 +70,6 @@ func (f *serveFlags) add(c *cobra.Command) {
 	flags.StringArrayVarP(&f.models, "model", "m", nil, "GGUF `FILE` of a model, or a name of realm list, in place of those that are configured; may be given several times")
 	flags.StringVar(&f.device, "device", "", deviceHelp)
 	f.opening.add(flags)
-	flags.Var(&f.kv, "kv-memory", "the most memory for keys and values of all models, such as 2GB")
 	flags.BoolVar(&f.allowOpen, "allow-open", false, "let everyone in who reaches the address, without keys")
 }
 
@@ -92,8 +90,8 @@ func (f *serveFlags) load(c *cobra.Command) (*config.Config, error) {
 	if f.opening.memory > 0 {
 		x.Memory.Total = config.Size(f.opening.memory)
 	}
-	if f.kv > 0 {
-		x.Memory.KV = config.Size(f.kv)
+	if f.opening.kv > 0 {
+		x.Memory.KV = config.Size(f.opening.kv)
 	}
 	if f.opening.threads > 0 {
 		x.Threads = int(f.opening.threads)

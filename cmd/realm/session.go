@@ -84,11 +84,13 @@ const deviceHelp = "`DEVICE` to compute on: auto (the best GPU, or else the CPU)
 // deviceFlags say how a device is opened.
 type deviceFlags struct {
 	memory  sizeValue
+	kv      sizeValue // of memory, for keys and values
 	threads countValue
 }
 
 func (d *deviceFlags) add(flags *pflag.FlagSet) {
-	flags.Var(&d.memory, "memory", "the most memory to take on the device, such as 4GB (default: no bound)")
+	flags.Var(&d.memory, "memory", "the most memory to take on the device, such as 4GB (default: no bound; of the CPU, what the machine has)")
+	flags.Var(&d.kv, "kv-memory", "the most of it to take for keys and values, such as 1GB (default: no other bound)")
 	flags.Var(&d.threads, "threads", "threads of the CPU device; 0: as many as there are cores")
 }
 
@@ -132,16 +134,28 @@ func (l *loadFlags) templateText() (string, error) {
 const defaultContext = 8192
 
 // contextOf returns the context to load a model with, and tells notes where it
-// is less than the model's own and nobody said so.
-func (l *loadFlags) contextOf(f *gguf.File, notes io.Writer) int {
+// is less than the model's own and nobody said so. kv bounds the bytes of keys and
+// values; 0: no bound.
+func (l *loadFlags) contextOf(f *gguf.File, kv sizeValue, notes io.Writer) int {
 	if l.context != 0 {
 		return int(l.context)
 	}
 	config, err := model.ReadConfig(f)
-	if err != nil || config.ContextLength <= defaultContext {
-		return 0 // loading says what is wrong, or takes the model's own
+	if err != nil {
+		return 0 // loading says what is wrong
 	}
-	fmt.Fprintf(notes, "realm: the context is %d of the %d tokens that the model was trained for, to save memory; --ctx %[2]d takes all\n", defaultContext, config.ContextLength)
+	own := config.ContextLength
+	if kv > 0 {
+		page := max(config.CacheSpec(1, device.CacheType(l.cacheType)).Bytes(), 1)
+		if fit := int64(kv) / page * device.PageTokens; fit > 0 && fit < int64(min(own, defaultContext)) {
+			fmt.Fprintf(notes, "realm: the context is %d of the %d tokens that the model was trained for, which is what --kv-memory has room for\n", fit, own)
+			return int(fit)
+		}
+	}
+	if own <= defaultContext {
+		return 0
+	}
+	fmt.Fprintf(notes, "realm: the context is %d of the %d tokens that the model was trained for, to save memory; --ctx %[2]d takes all\n", defaultContext, own)
 	return defaultContext
 }
 
@@ -186,7 +200,7 @@ func openSession(ctx context.Context, notes io.Writer, f *gguf.File, name string
 	quietMesa()
 	start := time.Now()
 	e, err := engine.Open(engine.Options{
-		Device: name, Memory: int64(d.memory), Threads: int(d.threads),
+		Device: name, Memory: int64(d.memory), CacheMemory: int64(d.kv), Threads: int(d.threads),
 		Notice: func(line string) { fmt.Fprintln(notes, "realm: "+line) },
 	})
 	if err != nil {
@@ -194,7 +208,7 @@ func openSession(ctx context.Context, notes io.Writer, f *gguf.File, name string
 	}
 	progress := newProgress(notes, "loading")
 	m, err := e.Load(ctx, f, engine.LoadOptions{
-		Context: l.contextOf(f, notes), CacheTokens: l.cacheTokens, CacheType: device.CacheType(l.cacheType), Template: template, Progress: progress.show,
+		Context: l.contextOf(f, d.kv, notes), CacheTokens: l.cacheTokens, CacheType: device.CacheType(l.cacheType), Template: template, Progress: progress.show,
 	})
 	progress.end()
 	if err != nil {

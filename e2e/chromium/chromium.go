@@ -4,10 +4,13 @@ package chromium
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,38 +24,77 @@ const patience = 15 * time.Minute
 // Policy is the Content-Security-Policy that Realm's pages live under.
 const Policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
 
-// Open starts a browser with WebGPU on its software adapter and returns a context
-// for one empty tab of it, which chromedp's actions take. The browser ends with
-// the test. Without Chromium the test is skipped, loudly, or fails where
-// REALM_REQUIRE_BROWSER is set.
-func Open(t testing.TB) context.Context {
-	t.Helper()
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(find(t)), chromedp.NoSandbox,
+// ErrMissing is that there is no browser on this machine.
+var ErrMissing = errors.New("there is no Chromium (Debian: apt install chromium)")
+
+// Options say what browser is started.
+type Options struct {
+	// Profile is the folder that the browser keeps all in that it keeps; "": one that
+	// is removed at its end.
+	Profile string
+}
+
+// Start starts a browser with WebGPU on its software adapter and returns a context for
+// one empty tab of it, which chromedp's actions take. It ends with ctx, or when stop is
+// called. Errors: ErrMissing, and those of a browser that does not start.
+func Start(ctx context.Context, o Options) (tab context.Context, stop func(), err error) {
+	path, err := find()
+	if err != nil {
+		return nil, nil, err
+	}
+	var ends []func() // what stop does, the last first
+	stop = func() {
+		for _, end := range slices.Backward(ends) {
+			end()
+		}
+	}
+	if o.Profile == "" {
+		profile, err := os.MkdirTemp("", "chromium")
+		if err != nil {
+			return nil, nil, fmt.Errorf("chromium: profile: %w", err)
+		}
+		o.Profile = profile
+		ends = append(ends, func() { _ = os.RemoveAll(profile) }) // it lies where the system clears up
+	}
+	allocator, release := chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox,
 		chromedp.Flag("enable-unsafe-webgpu", true), chromedp.Flag("use-webgpu-adapter", "swiftshader"),
 		chromedp.Flag("disable-component-update", true),
-		chromedp.UserDataDir(t.TempDir()))...)
-	t.Cleanup(cancel)
-	tab, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(cancel)
-	tab, cancel = context.WithTimeout(tab, patience)
+		chromedp.UserDataDir(o.Profile))...)
+	tab, leave := chromedp.NewContext(allocator)
+	ends = append(ends, release, leave)
+	if err := chromedp.Do(tab); err != nil {
+		stop()
+		return nil, nil, fmt.Errorf("chromium: start: %w", err)
+	}
+	return tab, stop, nil
+}
+
+// Open is Start for a test, with which the browser ends. Without Chromium the test is
+// skipped, loudly, or fails where REALM_REQUIRE_BROWSER is set.
+func Open(t testing.TB) context.Context {
+	t.Helper()
+	tab, stop, err := Start(context.Background(), Options{})
+	switch {
+	case errors.Is(err, ErrMissing) && os.Getenv("REALM_REQUIRE_BROWSER") == "":
+		t.Skipf("NOT TESTED: %v", err)
+	case err != nil:
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	tab, cancel := context.WithTimeout(tab, patience)
 	t.Cleanup(cancel)
 	return tab
 }
 
 // find returns the browser's executable.
-func find(t testing.TB) string {
-	t.Helper()
+func find() (string, error) {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
-			return path
+			return path, nil
 		}
 	}
-	if os.Getenv("REALM_REQUIRE_BROWSER") != "" {
-		t.Fatal("REALM_REQUIRE_BROWSER is set, and there is no Chromium")
-	}
-	t.Skip("NOT TESTED, there is no Chromium (Debian: apt install chromium)")
-	return ""
+	return "", fmt.Errorf("chromium: %w", ErrMissing)
 }
 
 // Serve serves pages on this machine under Policy, until the test ends, and

@@ -17,13 +17,16 @@ func (s *Scheduler) land() {
 	if len(s.air) == 0 || s.air[0] != f {
 		return // the device was given up meanwhile
 	}
-	s.air = s.air[:copy(s.air, s.air[1:])]
-	f.inAir = false
 	if err != nil {
 		// The results of later steps rest on this one's.
-		s.failAll(fmt.Errorf("engine: step: %w", err))
+		if err = fmt.Errorf("engine: step: %w", err); !s.lose(err) {
+			s.failAll(err)
+		}
 		return
 	}
+	s.air = s.air[:copy(s.air, s.air[1:])]
+	f.inAir = false
+	s.futile = 0
 	now := time.Now()
 	began := f.submitted
 	if s.landed.After(began) {
@@ -67,9 +70,12 @@ func (s *Scheduler) receive(f *flight, e *entry, now time.Time) {
 		err = s.judge(f, e, now)
 	}
 	if err != nil {
-		s.end(r, err)
+		if !s.lose(err) {
+			s.end(r, err)
+		}
 		return
 	}
+	r.losses = 0
 	if r.spec != nil && r.state == running {
 		r.spec.observe(r)
 		if r.ahead == 0 {
@@ -89,6 +95,7 @@ func (s *Scheduler) giveRows(f *flight, e *entry) error {
 			r.ready--
 			return err
 		}
+		r.request.From = o.Index + 1 // it is not given again, should the text be read again
 	}
 	if !e.final {
 		return nil

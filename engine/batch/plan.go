@@ -326,6 +326,8 @@ func (s *Scheduler) takePages() bool {
 		case err == nil:
 			r.paged = s.plans
 			kept = append(kept, e)
+		case s.lose(err):
+			return false
 		case !errors.Is(err, kv.ErrPages):
 			s.end(r, err)
 		case e.chosen:
@@ -442,13 +444,18 @@ func (s *Scheduler) evictIdle(m *Model, own *Tenant, but *Sequence) bool {
 // preempt gives the pages of a run to others. It waits until there are pages again,
 // is read again, and goes on as if nothing had been.
 func (s *Scheduler) preempt(r *Run) {
+	s.suspend(r)
+	r.stats.Preemptions++
+	s.totals.Preemptions++
+}
+
+// suspend makes a running run one that waits, without pages.
+func (s *Scheduler) suspend(r *Run) {
 	s.remove(r)
 	r.epoch++
 	r.ahead = 0
 	r.flight = nil
 	r.sequence.evict()
-	r.stats.Preemptions++
-	s.totals.Preemptions++
 	s.queue(r, true)
 	s.signal()
 }

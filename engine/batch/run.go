@@ -43,6 +43,7 @@ type Run struct {
 	lastRow  int          // of those, the place of the last in flight
 	flight   *flight      // that it is in
 	exact    bool         // the next row must be readable when it lands
+	losses   int          // of the device while it was in flight, since something landed
 	charged  int          // tokens of the sequence that the tenant was charged for reading
 	err      error        // why it ended; nil: well
 	reason   FinishReason

@@ -15,6 +15,11 @@ type Options struct {
 	// QueueLimit bounds the runs of all tenants that wait to be taken in; one more
 	// is refused with ErrQueueFull. 0: DefaultQueueLimit.
 	QueueLimit int
+	// Reopen opens the device again when it is lost. nil: all runs end then.
+	Reopen Reopen
+	// LoseAfter has the device be lost, where it is a device.Losable, after so many
+	// steps were submitted, once: for tests. 0: never.
+	LoseAfter uint64
 }
 
 // DefaultQueueLimit is the QueueLimit of options that do not say.
@@ -30,6 +35,8 @@ type Scheduler struct {
 	mu      sync.Mutex
 	closed  bool
 	err     error         // why the device is of no use any more
+	lost    error         // why it is to be opened again; nil: it is not
+	over    chan struct{} // closed when that is done
 	timeout time.Duration // of runs that wait; 0: none
 	models  map[*Model]struct{}
 	tenant  *Tenant   // the default one
@@ -40,6 +47,7 @@ type Scheduler struct {
 	due     []*Run // whose Notify is to be called
 
 	idleCounter float64 // of the last tenant that had runs
+	generation  uint64  // how often the device was opened again
 	numbers     uint64  // of tenants and runs
 	steps       uint64
 	plans       uint64
@@ -52,6 +60,7 @@ type Scheduler struct {
 	entries []entry
 	calls   []*Run // whose Notify is being called
 	landed  time.Time
+	futile  int // losses of the device since a step has landed
 	totals  Totals
 }
 
@@ -62,6 +71,7 @@ type Totals struct {
 	Sequences   int64 // of all steps
 	Preemptions int64
 	Compiles    int64
+	Recoveries  int64 // of a device that was lost
 }
 
 // New returns the scheduler of a device, which nothing else gives steps to.
@@ -148,6 +158,11 @@ func (s *Scheduler) Exclusive(ctx context.Context, f func() error) error {
 		s.mu.Unlock()
 		return fmt.Errorf("engine: %w", ErrClosed)
 	}
+	if s.lost != nil {
+		// Who waits may hold what opening the device again needs.
+		defer s.mu.Unlock()
+		return fmt.Errorf("engine: %w", s.lost)
+	}
 	s.turns = append(s.turns, t)
 	s.mu.Unlock()
 	s.signal()
@@ -160,7 +175,13 @@ func (s *Scheduler) Exclusive(ctx context.Context, f func() error) error {
 	if t.err != nil {
 		return t.err
 	}
-	return f()
+	err := f()
+	if errors.Is(err, device.ErrLost) {
+		s.mu.Lock()
+		s.lose(err)
+		s.mu.Unlock()
+	}
+	return err
 }
 
 // alone is Exclusive for those who give back what was taken: it always comes to
@@ -188,6 +209,10 @@ func (s *Scheduler) loop() {
 	for {
 		s.tell()
 		switch {
+		case s.lost != nil && s.options.Reopen != nil && !s.closed:
+			s.recover()
+		case s.lost != nil:
+			s.giveUp()
 		case len(s.turns) > 0:
 			s.giveTurn()
 		case s.closed:
@@ -240,7 +265,7 @@ func (s *Scheduler) tell() {
 // submit puts a step together and gives it to the device. It reports whether there
 // is anything new to look at.
 func (s *Scheduler) submit() bool {
-	if s.err != nil {
+	if s.err != nil || s.lost != nil {
 		return false
 	}
 	for _, f := range s.air {
@@ -258,10 +283,15 @@ func (s *Scheduler) submit() bool {
 		return true // the world has gone on meanwhile
 	}
 	if !s.takePages() {
-		return false
+		return s.lost != nil
 	}
 	f := s.spare()
 	s.steps++
+	if s.steps == s.options.LoseAfter {
+		if d, ok := s.device.(device.Losable); ok {
+			d.Lose()
+		}
+	}
 	s.step.reset()
 	f.exact = false
 	for i := range s.entries {
@@ -338,6 +368,9 @@ func (s *Scheduler) compile(m *Model, key programKey) {
 	s.mu.Unlock()
 	x, err := m.compile(key)
 	s.mu.Lock()
+	if s.lose(err) {
+		return
+	}
 	if errors.Is(err, device.ErrMemory) && s.shed() {
 		s.mu.Unlock()
 		x, err = m.compile(key)
@@ -383,7 +416,10 @@ func (s *Scheduler) shed() bool {
 // no use any more, all of them.
 func (s *Scheduler) fail(err error) {
 	err = fmt.Errorf("engine: step: %w", err)
-	if errors.Is(err, device.ErrLost) || errors.Is(err, device.ErrClosed) {
+	if s.lose(err) {
+		return
+	}
+	if errors.Is(err, device.ErrClosed) {
 		s.failAll(err)
 		return
 	}
@@ -394,6 +430,13 @@ func (s *Scheduler) failEntries(err error) {
 	for i := range s.entries {
 		s.end(s.entries[i].run, err) // nothing, where it has ended meanwhile
 	}
+}
+
+// giveUp ends all runs, of a device that is lost and not to be opened again.
+func (s *Scheduler) giveUp() {
+	s.failAll(s.lost)
+	s.lost = nil
+	close(s.over)
 }
 
 // failAll ends all runs: the device is of no use any more.

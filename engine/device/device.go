@@ -304,6 +304,13 @@ type Settler interface {
 	Settle()
 }
 
+// Losable is a Device that can be made to be lost, for tests of what comes then.
+type Losable interface {
+	// Lose has everything fail with ErrLost from now on, the steps in flight too, as
+	// after the reset of a driver. Close gives back what was taken.
+	Lose()
+}
+
 // Counters are the totals of a device since it was opened; those that want to
 // know what a step costs take differences.
 type Counters struct {

@@ -38,6 +38,14 @@ func NewPool(pages, pageTokens int, copier Copier) *Pool {
 	return p
 }
 
+// SetCopier has pages copied by another from now on: those of a cache in place of one
+// that was lost.
+func (p *Pool) SetCopier(c Copier) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.copier = c
+}
+
 // Total returns the number of pages.
 func (p *Pool) Total() int { return len(p.holders) }
 

@@ -335,10 +335,20 @@ func (s *Adapters) Restore(d device.Device) (*Banks, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.device = d
-	if s.banks == nil {
+	before := int64(0)
+	if s.banks != nil {
+		before = s.plan.bytes(s.sites)
+	}
+	if s.closed || before == 0 && !slices.ContainsFunc(s.slots, func(slot *Slot) bool { return slot != nil }) {
 		return nil, nil
 	}
-	return s.replace(s.plan, s.slots)
+	made, err := s.replace(s.plan, s.slots)
+	after := int64(0)
+	if err == nil {
+		after = s.plan.bytes(s.sites)
+	}
+	s.budget.forced(before, after)
+	return made, err
 }
 
 // Close gives the memory back. Programs with banks are gone by then.

@@ -26,6 +26,7 @@ type Model struct {
 	// Rope tables; sliding is rope where sliding layers have no rope of their own.
 	rope, sliding device.Weights
 	owned         []device.Weights
+	bytes         int64 // of all that is owned
 }
 
 // Load uploads a model. The file must stay open until Release and the end of the
@@ -43,7 +44,22 @@ func Load(ctx context.Context, f *gguf.File, d device.Device, o Options) (*Model
 		m.Release()
 		return nil, fmt.Errorf("model: load: %w", err)
 	}
+	for _, w := range m.owned {
+		m.bytes += w.Bytes()
+	}
 	return m, nil
+}
+
+// Restore uploads the model onto another device, in place of one that was lost and
+// closed. Nothing else may use the model meanwhile. Its errors are those of Load, and
+// leave a model that can be restored again, or released.
+func (m *Model) Restore(ctx context.Context, d device.Device) error {
+	m.owned = nil // it went with the device
+	if err := m.upload(ctx, d, nil); err != nil {
+		m.Release()
+		return fmt.Errorf("model: restore: %w", err)
+	}
+	return nil
 }
 
 // newModel returns a model with nothing on a device.
@@ -72,13 +88,7 @@ func (m *Model) CacheSpec(pages int, t device.CacheType) device.CacheSpec {
 }
 
 // Bytes returns the device memory of the weights.
-func (m *Model) Bytes() int64 {
-	n := int64(0)
-	for _, w := range m.owned {
-		n += w.Bytes()
-	}
-	return n
-}
+func (m *Model) Bytes() int64 { return m.bytes }
 
 // Release gives back the device memory of the weights, after the steps in flight.
 func (m *Model) Release() {

@@ -220,14 +220,14 @@ func (m *model) has(adapter string) bool {
 func (all *models) list(t *Tenant) []ModelInfo {
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	there := all.there()
+	there := all.library.Models()
 	var list []ModelInfo
 	for _, m := range all.order {
 		if m.spec.Hidden || !t.options.AllowsModel(m.spec.Name) {
 			continue
 		}
 		info := m.info
-		info.Loaded, info.Default = m.loaded != nil && there[m.loaded.engine], m == all.first()
+		info.Loaded, info.Default = m.onDevice(there) != nil, m == all.first()
 		list = append(list, info)
 		var names []string
 		for name := range m.adapters {
@@ -245,13 +245,15 @@ func (all *models) list(t *Tenant) []ModelInfo {
 	return list
 }
 
-// there returns the models that are on the device.
-func (all *models) there() map[*engine.Model]bool {
-	there := map[*engine.Model]bool{}
-	for _, m := range all.library.Models() {
-		there[m.Model] = true
+// onDevice returns the model among those that are on the device, nil where it is not.
+// One that only drafted so far goes by its name. The caller holds models.mu.
+func (m *model) onDevice(there []engine.LibraryModel) *engine.Model {
+	for _, x := range there {
+		if m.loaded != nil && m.loaded.engine == x.Model || m.loaded == nil && m.spec.Name == x.Name {
+			return x.Model
+		}
 	}
-	return there
+	return nil
 }
 
 // lease holds a model for a call, and an adapter of it.
@@ -302,9 +304,9 @@ func (all *models) arrived(m *model, held *engine.Lease) {
 	m.loaded = l
 	m.info.Context, m.info.Chat, m.info.Embedding = x.Context(), x.Template() != nil, x.Config().Encoder
 	// Others may have had to go for it: their vocabularies need not stay.
-	there := all.there()
+	there := all.library.Models()
 	for _, other := range all.order {
-		if other.loaded != nil && !there[other.loaded.engine] {
+		if other.onDevice(there) == nil {
 			other.loaded = nil
 		}
 	}

@@ -47,11 +47,11 @@ func (s *Service) Snapshot() Snapshot {
 	s.mu.Unlock()
 	s.models.mu.Lock()
 	defer s.models.mu.Unlock()
-	there := s.models.there()
+	there := s.models.library.Models()
 	for _, m := range s.models.order {
-		if m.loaded != nil && there[m.loaded.engine] {
+		if on := m.onDevice(there); on != nil {
 			x.Models = append(x.Models, ModelState{
-				Name: m.spec.Name, Context: m.info.Context, Cache: m.loaded.engine.CacheUsage(), Leases: m.leases, Adapters: maps.Clone(m.users),
+				Name: m.spec.Name, Context: on.Context(), Cache: on.CacheUsage(), Leases: m.leases, Adapters: maps.Clone(m.users),
 			})
 		}
 	}

@@ -33,6 +33,9 @@ const (
 	// units in the last place, tanh no bound of its own, and the usual
 	// polynomials of erf are good to 1.5e-7.
 	boundFunction = 1e-10
+	// boundLogSum is of logarithms of sums of exponentials, whose errors the logarithm
+	// makes small.
+	boundLogSum = 1e-11
 	// boundF16 is of attention over keys and values that were rounded to
 	// float16, to the nearest or towards zero: up to 2^-10 for each value
 	// (mean square 1.6e-7 where truncated, 4e-8 where not), and through the

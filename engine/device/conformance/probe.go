@@ -272,7 +272,7 @@ func (p *probe) checkResult(t *trial, readable bool) {
 			return
 		}
 	}
-	p.measure(p.where(t.step)+": LogSumExp", lse.nmse(), boundRounded)
+	p.measure(p.where(t.step)+": LogSumExp", lse.nmse(), boundLogSum)
 	if readable {
 		p.ref.caches[p.Cache].choose(p.result.Chosen)
 	}

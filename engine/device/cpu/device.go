@@ -59,13 +59,15 @@ type Device struct {
 	// asked for; kernels is nil otherwise.
 	arithmetic arithmetic
 	kernels    simd.Kernels
+	arena      arena
 	f32        *quant.Format
 	count      counters
 
 	mu     sync.Mutex
 	queue  queue
 	closed bool
-	stop   atomic.Bool // tells the running step that the device is closing
+	lost   atomic.Bool // by Lose
+	stop   atomic.Bool // tells the running step that the device is closing, or lost
 }
 
 var (
@@ -73,6 +75,7 @@ var (
 	_ device.Counted = (*Device)(nil)
 	_ device.Sized   = (*Device)(nil)
 	_ device.Settler = (*Device)(nil)
+	_ device.Losable = (*Device)(nil)
 )
 
 // New returns a device, whose goroutines run until Close.
@@ -154,8 +157,21 @@ func (d *Device) Close() error {
 	return nil
 }
 
-// usable returns ErrClosed after Close. The caller holds d.mu.
+// Lose implements [device.Losable].
+func (d *Device) Lose() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.closed {
+		d.lost.Store(true)
+		d.stop.Store(true)
+	}
+}
+
+// usable returns ErrLost after Lose and ErrClosed after Close. The caller holds d.mu.
 func (d *Device) usable(operation string) error {
+	if d.lost.Load() {
+		return fmt.Errorf("cpu: %s: %w", operation, device.ErrLost)
+	}
 	if d.closed {
 		return fmt.Errorf("cpu: %s: device: %w", operation, device.ErrClosed)
 	}

@@ -135,7 +135,13 @@ func (s *step) run() {
 }
 
 // drop ends a step that the device does not finish.
-func (s *step) drop() { s.finished <- fmt.Errorf("cpu: step: device: %w", device.ErrClosed) }
+func (s *step) drop() {
+	err := device.ErrClosed
+	if s.executable.device.lost.Load() {
+		err = device.ErrLost
+	}
+	s.finished <- fmt.Errorf("cpu: step: device: %w", err)
+}
 
 // results copies what the step found to r, and returns the bytes.
 func (s *step) results(r *device.Result) int64 {

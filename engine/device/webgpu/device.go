@@ -1,6 +1,7 @@
 package webgpu
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -85,6 +86,7 @@ type Device struct {
 
 	mu       sync.Mutex // guards what follows, and the order of submissions
 	closed   bool
+	lost     error // what the driver said, or that Lose was called; nil: nothing
 	account  device.Memory
 	kernels  map[string]*kernel
 	scratch  []*buffer // slots that programs share, see plan.go
@@ -96,6 +98,7 @@ type Device struct {
 var (
 	_ device.Device  = (*Device)(nil)
 	_ device.Counted = (*Device)(nil)
+	_ device.Losable = (*Device)(nil)
 )
 
 // Open opens an adapter. Errors: device.ErrNotFound where there is none, or
@@ -168,11 +171,23 @@ func (d *Device) Close() error {
 
 // check reports a device that is closed, or whose driver reported a fault.
 func (d *Device) check() error {
-	if d.closed {
+	if d.lost == nil && !d.closed {
+		d.lost = d.gpu.err()
+	}
+	switch {
+	case d.lost != nil:
+		return fmt.Errorf("webgpu: %w: %w", device.ErrLost, d.lost)
+	case d.closed:
 		return fmt.Errorf("webgpu: %w", device.ErrClosed)
 	}
-	if err := d.gpu.err(); err != nil {
-		return fmt.Errorf("webgpu: %w: %w", device.ErrLost, err)
-	}
 	return nil
+}
+
+// Lose implements [device.Losable]. The driver goes on, and nobody listens to it.
+func (d *Device) Lose() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.lost == nil && !d.closed {
+		d.lost = errors.New("a test has lost it")
+	}
 }

@@ -1,6 +1,7 @@
 package webgpu
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -85,14 +86,15 @@ func (e *executable) Wait(r *device.Result) error {
 	}
 	d := e.device
 	d.mu.Lock()
-	closed := d.closed
+	closed, err := d.closed, d.check()
 	d.mu.Unlock()
 	if closed {
 		e.inFlight = 0
-		return fmt.Errorf("webgpu: wait %q: %w", e.program.Name, device.ErrClosed)
+		return fmt.Errorf("webgpu: wait %q: %w", e.program.Name, err)
 	}
 	outputs := e.flight[e.oldest]
-	err := d.gpu.wait(e.readbacks[e.oldest], e.back[:outputs*e.resultWords])
+	// The driver is to be done with the memory of a step that is lost, too.
+	err = cmp.Or(d.gpu.wait(e.readbacks[e.oldest], e.back[:outputs*e.resultWords]), err)
 	e.oldest = (e.oldest + 1) % device.InFlight
 	e.inFlight--
 	if err != nil {

@@ -1,0 +1,159 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// openPlayground opens the playground of a server.
+func (r *Rig) openPlayground(ctx context.Context, s *Server) (*tab, error) {
+	t, err := r.visit(ctx, s.URL+"/")
+	if err != nil {
+		return nil, err
+	}
+	t.connected()
+	return t, t.err
+}
+
+// connected waits until the page has its connection.
+func (t *tab) connected() {
+	t.wait("the page is connected", `document.querySelector("#status")?.dataset.state === "connected"`)
+}
+
+// asks types a question and sends it with Enter.
+func (t *tab) asks(question string) {
+	exchanges := get[int](t, `document.querySelectorAll(".exchange").length`)
+	t.write("#message", question)
+	t.enter()
+	t.wait("the question is on the page", fmt.Sprintf(`document.querySelectorAll(".exchange").length === %d`, exchanges+1))
+	t.want("the message box after that", `document.querySelector("#message").value`, "")
+}
+
+// answered waits until no answer is under way.
+func (t *tab) answered() {
+	t.wait("the answer has ended", `document.querySelector("#stop").hidden && document.querySelector(".reply") && !document.querySelector("[aria-busy=true]")`)
+}
+
+// lastAnswer is the text of the last answer.
+const lastAnswer = `[...document.querySelectorAll(".reply > .text")].at(-1).textContent`
+
+// answers asks, and wants an answer.
+func (t *tab) answers(question, want string) {
+	t.asks(question)
+	t.answered()
+	t.want("the answer", lastAnswer, want)
+}
+
+func parisPlayground(ctx context.Context, r *Rig) error {
+	s, err := r.Serve(ctx, "")
+	if err != nil {
+		return err
+	}
+	t, err := r.openPlayground(ctx, s)
+	if err != nil {
+		return err
+	}
+	t.answers(france, paris)
+	t.keep("paris")
+	if err := t.well(); err != nil {
+		return err
+	}
+	return s.Stop()
+}
+
+func playground(ctx context.Context, r *Rig) error {
+	s, err := r.Serve(ctx, "")
+	if err != nil {
+		return err
+	}
+	t, err := r.openPlayground(ctx, s)
+	if err != nil {
+		return err
+	}
+	t.answers(france, paris)
+	t.pick("#adapter", "pirate")
+	t.answers(france, piratical)
+	t.pick("#adapter", "None")
+	t.stops()
+	t.again()
+	t.beside()
+	t.reloads()
+	if t.err != nil {
+		return t.err
+	}
+	if s, err = r.restarts(ctx, t, s); err != nil {
+		return err
+	}
+	if err := t.well(); err != nil {
+		return err
+	}
+	return s.Stop()
+}
+
+// stops asks for a text that is long, and stops it.
+func (t *tab) stops() {
+	t.click("#open-settings")
+	t.do("focus the temperature", chromedp.Focus(chromedp.CSS("#temperature")))
+	t.press(kb.End) // the hottest, which does not come to an end
+	t.asks("Tell me a long story about every country that there is.")
+	t.wait("the answer begins", lastAnswer+`.length > 0`)
+	t.click("#stop")
+	t.answered()
+	facts := get[string](t, `[...document.querySelectorAll(".reply .facts")].at(-1).textContent`)
+	if t.err == nil && !strings.HasPrefix(facts, "stopped") {
+		t.fail(fmt.Errorf("an answer that was stopped says %q of itself", facts))
+	}
+	t.keep("stopped")
+	t.do("focus the temperature", chromedp.Focus(chromedp.CSS("#temperature")))
+	t.press(kb.Home)
+	t.click("#settings .close")
+}
+
+// again begins a chat, asks, and asks for the same again.
+func (t *tab) again() {
+	t.click("#new-chat")
+	t.wait("the new chat is empty", `document.querySelector(".exchange") === null`)
+	t.answers(france, paris)
+	t.click(`button[aria-label="Ask again"]`)
+	t.wait("there are two answers", `document.querySelector(".versions")?.textContent.includes("2 of 2")`)
+	t.answered()
+	t.want("the answer again", lastAnswer, paris)
+}
+
+// beside asks two adapters side by side.
+func (t *tab) beside() {
+	t.pick("#beside", "pirate")
+	t.asks(france)
+	t.answered()
+	t.want("two answers", `[...document.querySelectorAll(".exchange:last-child .reply > .text")].map((e) => e.textContent).join(" | ")`, paris+" | "+piratical)
+	t.keep("beside")
+	t.pick("#beside", "Nothing")
+}
+
+// reloads loads the page again, and finds the chat in the list.
+func (t *tab) reloads() {
+	t.do("reload", chromedp.Reload())
+	t.connected()
+	t.click("#chat-list button.chat")
+	t.wait("the chat is there again", `document.querySelectorAll(".exchange").length === 2`)
+	t.want("its first answer", `document.querySelector(".reply > .text").textContent`, paris)
+}
+
+// restarts kills the server under the page, and starts it again at the same address.
+func (r *Rig) restarts(ctx context.Context, t *tab, s *Server) (*Server, error) {
+	s.Kill()
+	t.wait("the page says that there is no connection", `document.querySelector("#status").dataset.state === "waiting"`)
+	t.keep("no-connection")
+	again, err := r.Serve(ctx, "", "--listen", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		return nil, err
+	}
+	t.connected()
+	t.click("#new-chat")
+	t.answers(france, paris)
+	return again, t.err
+}
