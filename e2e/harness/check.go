@@ -22,6 +22,7 @@ func Checks() []Check {
 		{"paris-sse", "The server streams the same answer as events, in parts.", parisSSE},
 		{"paris-websocket", "The server streams the same answer over the WebSocket.", parisWebSocket},
 		{"paris-playground", "The playground answers in a browser.", parisPlayground},
+		{"paris-demo", "The whole runtime answers in a page, in a browser.", parisDemo},
 		{"adapters", "Adapters are loaded, applied and removed while the server runs; one that there is not is an error, and never the plain model's answer.", adapters},
 		{"speculation", "Texts are the same with drafts and without, and the counters of drafts move.", speculation},
 		{"batching", "Sixteen streams at a time have the texts that each has alone.", batching},
@@ -30,6 +31,9 @@ func Checks() []Check {
 		{"crash-pull", "A download that is killed goes on where it was.", crashPull},
 		{"playground", "A person asks, stops, asks again, switches the adapter and finds the chat again; the page gets over a restart of its server.", playground},
 		{"playground-layout", "The playground holds together at three widths, light and dark.", playgroundLayout},
+		{"demo", "A person asks the demo, stops it, switches the adapter, and goes on without a network.", demoAsPerson},
+		{"demo-agrees", "The demo says what realm run says.", demoAgrees},
+		{"demo-layout", "The demo holds together at three widths, light and dark.", demoLayout},
 	}
 }
 
