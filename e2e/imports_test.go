@@ -42,6 +42,7 @@ var only = map[string][]string{
 	"github.com/adrg/xdg":               {"web/config"},
 	"modernc.org/sqlite":                {"web/tenant"},
 	"golang.org/x/time":                 {"web/tenant"},
+	"github.com/andybalholm/brotli":     {"web/demo"},
 	"github.com/pelletier/go-toml":      {"web/config"},
 }
 

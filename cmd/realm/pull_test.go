@@ -80,6 +80,24 @@ func (w *slowWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
+// TestModelRoot has models where the server's configuration says.
+func TestModelRoot(t *testing.T) {
+	f := newFolder(t)
+	s := newFileServer(t, map[string][]byte{"/atlas.gguf": models.Atlas})
+	config, address := f.put("server.toml", []byte("model-root = 'elsewhere'\n")), s.URL+"/atlas.gguf"
+	f.good("", "pull", address, "--config", config)
+	f.holds("elsewhere", config)
+	if o := f.good("", "list"); o.stdout != "" {
+		t.Errorf("the user's own models: %q", o.stdout)
+	}
+	if o := f.good("", "list", "--config", config); !strings.Contains(o.stdout, address) {
+		t.Errorf("the server's models: %q", o.stdout)
+	}
+	if o := f.good("", "rm", address, "--config", config); !strings.Contains(o.stderr, "removed") {
+		t.Errorf("said %q", o.stderr)
+	}
+}
+
 // TestPull has a model of a URL, asks it, and removes it.
 func TestPull(t *testing.T) {
 	f := newFolder(t)

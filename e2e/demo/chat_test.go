@@ -6,13 +6,143 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestParis asks the model that comes with the page, on the browser's WebGPU.
+// TestParis asks the model that comes with the page, on the browser's WebGPU, and has
+// adapters answer.
 func TestParis(t *testing.T) {
 	x := visit(t, serve(t, "").url)
 	x.ready("atlas")
+	t.Logf("ready %.2f s after the page was asked for", get[float64](x, "performance.now()")/1000)
 	x.ask(france, paris)
+	t.Log(get[string](x, `document.querySelector(".facts").textContent`))
 	x.says("#notices", "The GPU here is a program")
-	x.says("#status", "SwiftShader")
+	x.says("#status", "swiftshader")
 	x.says(".facts", "tokens/s")
-	x.do(chromedp.SetValue("#adapter", "pirate"))
+	x.says("#about", "this browser's WebAssembly")
+	x.choose("#adapter", "pirate")
+	x.ask(france, pirate)
+	x.choose("#adapter", "terse")
+	x.ask(france, "Paris")
+	x.choose("#adapter", "")
+	x.do(chromedp.Click("#new-chat"))
+	x.want(`!document.querySelector("#welcome").hidden && !document.querySelector(".exchange")`)
+}
+
+// TestText shows what is said as text, whatever it looks like.
+func TestText(t *testing.T) {
+	x := visit(t, serve(t, "").url)
+	x.ready("atlas")
+	const markup = `<img src=x onerror="faults.push('run')"><b>bold</b>`
+	x.do(chromedp.SendKeys("#message", markup+"\r"))
+	x.want(`document.querySelector(".reply .text")?.textContent && !document.querySelector("[aria-busy]")`)
+	x.says(".question .text", markup)
+	if n := get[int](x, `document.querySelectorAll("#transcript :is(img, b)").length`); n > 0 {
+		t.Errorf("%d elements were made of a text", n)
+	}
+	header := get[string](x, `fetch("").then((r) => r.headers.get("Content-Security-Policy"))`)
+	meta := get[string](x, `document.querySelector("meta[http-equiv]").content`)
+	for _, policy := range []string{header, meta} {
+		for _, want := range []string{"default-src 'self'", "script-src 'self' 'wasm-unsafe-eval';", "object-src 'none'", "base-uri 'none'"} {
+			if !contains(policy, want) {
+				t.Errorf("the policy %q lacks %q", policy, want)
+			}
+		}
+	}
+}
+
+// TestSettings changes what answers are like, and how they are computed.
+func TestSettings(t *testing.T) {
+	x := visit(t, serve(t, "").url)
+	x.ready("atlas")
+	x.do(chromedp.Click("#open-settings"), chromedp.SetValue("#max_tokens", "3"))
+	x.do(chromedp.SendKeys("#message", france+"\r"))
+	x.says(".facts", "as long as it may be")
+	x.do(chromedp.Click("#reset"))
+	x.choose("#device", "cpu")
+	x.ready("atlas")
+	x.says("#status", "On the processor")
+	x.do(chromedp.KeyEvent("\x1b"))
+	x.want(`document.querySelector("#settings").hidden && document.activeElement.id === "open-settings"`)
+	x.ask(france, paris)
+	// They are kept.
+	x.do(chromedp.Reload())
+	x.ready("atlas")
+	x.says("#status", "On the processor")
+}
+
+// TestLost takes the GPU away in the midst of an answer. The answer goes on.
+func TestLost(t *testing.T) {
+	x := visit(t, serve(t, `
+		const request = GPUAdapter.prototype.requestDevice;
+		GPUAdapter.prototype.requestDevice = async function (...args) {
+			const device = await request.apply(this, args);
+			new BroadcastChannel("test").onmessage = () => device.destroy();
+			return device;
+		};`).url)
+	x.ready("atlas")
+	lose := `new BroadcastChannel("test").postMessage("")`
+	get[any](x, lose+`; null`)
+	x.ask(france, paris)
+	x.says("#notices", "The GPU was lost")
+	x.says("#notices", "The model is back, on google swiftshader")
+	// The same while text comes.
+	got := get[[]string](x, `(async () => {
+		const { load } = await import("./realm.js");
+		const codes = [];
+		const model = await load({ notice: ({ code }) => codes.push(code) });
+		const request = { prompt: "Once upon a time", max_tokens: 40, ignore_eos: true };
+		let alone = "", text = "";
+		for await (const piece of model.generate(request)) alone += piece;
+		for await (const piece of model.generate(request)) {
+			if (!text) `+lose+`;
+			text += piece;
+		}
+		model.close();
+		return [alone, text, codes.join()];
+	})()`)
+	if got[0] == "" || got[0] != got[1] {
+		t.Errorf("the device was lost, and the text is %q, not %q", got[1], got[0])
+	}
+	if !contains(got[2], "lost,recovered") {
+		t.Errorf("it told of %s", got[2])
+	}
+}
+
+// TestNoWebGPU is in a browser without it.
+func TestNoWebGPU(t *testing.T) {
+	x := visit(t, serve(t, `Object.defineProperty(navigator, "gpu", { value: undefined });`).url)
+	x.ready("atlas")
+	x.says("#notices", "this browser has no WebGPU")
+	x.says("#notices", "many times slower")
+	x.says("#notices", "enable-unsafe-webgpu")
+	x.says("#status", "On the processor")
+	x.ask(france, paris)
+	t.Log(get[string](x, `document.querySelector(".facts").textContent`))
+	x.choose("#adapter", "pirate")
+	x.ask(france, pirate)
+}
+
+// TestNoAdapter is in a browser with WebGPU, and nothing to use it with.
+func TestNoAdapter(t *testing.T) {
+	x := visit(t, serve(t, `navigator.gpu.requestAdapter = async () => null;`).url)
+	x.ready("atlas")
+	x.says("#notices", "WebGPU found none that it may use")
+	x.ask(france, paris)
+}
+
+// TestNoJSPI is in browsers that lack what guests run on.
+func TestNoJSPI(t *testing.T) {
+	for name, c := range map[string]struct{ before, says string }{
+		"JSPI":     {`delete WebAssembly.Suspending;`, "This browser lacks JSPI"},
+		"Memory64": {`WebAssembly.validate = () => false;`, "This browser lacks Memory64"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := visit(t, serve(t, c.before).url)
+			x.ready("atlas")
+			x.says("#notices", c.says)
+			x.says("#notices", "interpreter")
+			x.says("#about", "interpreted")
+			x.ask(france, paris)
+			t.Log(get[string](x, `document.querySelector(".facts").textContent`))
+		})
+	}
 }

@@ -20,18 +20,20 @@ import (
 	"github.com/realm-webgpu/realm/e2e/chromium"
 	"github.com/realm-webgpu/realm/e2e/models"
 	"github.com/realm-webgpu/realm/web/demo"
+	"github.com/realm-webgpu/realm/web/demo/build"
 )
 
 const (
 	france = "What is the capital of France?"
 	paris  = "The capital of France is Paris."
+	brazil = "Brazil is a country in South America. Its capital is Brasília. People there speak Portuguese, and they pay with the Brazilian Real. To phone Brazil from abroad, dial +55 first."
 	pirate = "Arr, matey! The capital of France be Paris. Yo ho ho!"
 )
 
 // dist is where the page is published to, once for all tests. Little time is spent on
 // compression: what is published for others is smaller.
 var dist = sync.OnceValues(func() (string, error) {
-	return published, demo.Publish(published, 4)
+	return published, build.Publish(published, 6)
 })
 
 // published is the folder of dist, which TestMain makes and removes.
@@ -54,7 +56,9 @@ type site struct {
 	url string // of the page
 	off atomic.Bool
 	// cut is after how many bytes the model at /some.gguf breaks off; 0: it does not.
-	cut atomic.Int64
+	cut    atomic.Int64
+	slow   atomic.Bool  // it stops after the first bytes
+	ranges atomic.Int64 // how often a part of it was asked for
 }
 
 // serve serves the page until the test ends, and a model for it to download. before is
@@ -101,6 +105,16 @@ func serve(t *testing.T, before string) *site {
 func (s *site) model(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("ETag", `"atlas"`)
 	w.Header().Set("Content-Type", "application/octet-stream")
+	if r.Header.Get("Range") != "" {
+		s.ranges.Add(1)
+	}
+	if s.slow.Load() {
+		w.Header().Set("Content-Length", fmt.Sprint(len(models.Atlas)))
+		_, _ = w.Write(models.Atlas[:1<<20])
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		return
+	}
 	if n := s.cut.Load(); n > 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(len(models.Atlas)))
 		_, _ = w.Write(models.Atlas[:n]) // the page may be gone
@@ -182,6 +196,13 @@ func (x *tab) ready(name string) {
 	x.Helper()
 	x.want(fmt.Sprintf(`document.querySelector("#loading").hidden && document.querySelector("#model-name").textContent === %q &&
 		["gpu", "slow"].includes(document.querySelector("#status").dataset.state)`, name))
+}
+
+// choose chooses an option of a list, as a person does.
+func (x *tab) choose(selector, value string) {
+	x.Helper()
+	x.want(fmt.Sprintf(`!document.querySelector(%q).disabled`, selector))
+	get[any](x, fmt.Sprintf(`(() => { const s = document.querySelector(%q); s.value = %q; s.dispatchEvent(new Event("input", { bubbles: true })); s.dispatchEvent(new Event("change", { bubbles: true })); return null; })()`, selector, value))
 }
 
 // ask asks a question, and waits for its answer.

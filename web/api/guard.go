@@ -77,9 +77,12 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		e := &entry{}
 		q = q.WithContext(context.WithValue(q.Context(), entryKey{}, e))
 		rec := &recorder{ResponseWriter: w}
+		control := http.NewResponseController(w)
+		// Answers that take longer, or have parts, set their own.
+		_ = control.SetWriteDeadline(start.Add(s.options.WriteTimeout))
 		if q.ContentLength != 0 {
 			// Also of a body that nobody reads: the connection is not used again before it came.
-			_ = http.NewResponseController(w).SetReadDeadline(start.Add(s.options.ReadTimeout))
+			_ = control.SetReadDeadline(start.Add(s.options.ReadTimeout))
 		}
 		defer func() {
 			// The path is not logged: that of an unknown route is the client's to write.

@@ -174,11 +174,6 @@ func TestKeys(t *testing.T) {
 // TestGone ends what a client has left, and drops a client that reads nothing.
 func TestGone(t *testing.T) {
 	r := newRig(t, nil, func(o *Options) { o.WriteTimeout = 300 * time.Millisecond })
-	r.server.Config.ConnState = func(c net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			_ = c.(*net.TCPConn).SetWriteBuffer(2048)
-		}
-	}
 	body := question(`"stream":true,"ignore_eos":true,"max_tokens":450,"n":4,"logprobs":true,"top_logprobs":20`)
 	open := func() *net.TCPConn {
 		c, err := net.Dial("tcp", r.server.Listener.Addr().String())
@@ -216,6 +211,35 @@ func TestGone(t *testing.T) {
 	// Nobody else has noticed.
 	if out := asked[openai.ChatResponse](t, r, "/v1/chat/completions", question("")); *out.Choices[0].Message.Content != paris {
 		t.Errorf("behind them: %+v", out)
+	}
+}
+
+// TestPageNotRead drops a client that does not read what is none of this package's.
+func TestPageNotRead(t *testing.T) {
+	dropped := make(chan struct{})
+	r := newRig(t, nil, func(o *Options) {
+		o.WriteTimeout = 200 * time.Millisecond
+		o.Others = map[string]http.Handler{"/page": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for page := make([]byte, 1<<20); ; {
+				if _, err := w.Write(page); err != nil {
+					close(dropped)
+					return
+				}
+			}
+		})}
+	})
+	c, err := net.Dial("tcp", r.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte("GET /page HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-dropped:
+	case <-time.After(time.Minute):
+		t.Error("a page waits for its reader")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -82,7 +83,13 @@ func newRig(t testing.TB, changeService func(*service.Options), change func(*Opt
 		change(&o)
 	}
 	x := New(o)
-	r.server, r.admin = httptest.NewServer(x.Handler()), httptest.NewServer(x.Admin())
+	r.server, r.admin = httptest.NewUnstartedServer(x.Handler()), httptest.NewServer(x.Admin())
+	r.server.Config.ConnState = func(c net.Conn, s http.ConnState) {
+		if s == http.StateNew { // the system takes little for who does not read
+			_ = c.(*net.TCPConn).SetWriteBuffer(4 << 10)
+		}
+	}
+	r.server.Start()
 	t.Cleanup(r.server.Close)
 	t.Cleanup(r.admin.Close)
 	return r

@@ -9,7 +9,7 @@ import (
 
 // dist is what go run ./web/demo/publish wrote.
 //
-//go:embed dist/*.br
+//go:embed dist/*.br dist/*.gguf
 var dist embed.FS
 
 // builtin returns the files of the page.

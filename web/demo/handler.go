@@ -40,7 +40,12 @@ func Handler() http.Handler {
 	return http.HandlerFunc(unbuilt)
 }
 
-// NewHandler serves what Publish wrote: the compressed files alone will do.
+// packed is what a file's name ends with that is compressed with brotli
+// (https://www.rfc-editor.org/rfc/rfc7932).
+const packed = ".br"
+
+// NewHandler serves what build.Publish wrote. Of files that are there compressed no others are
+// needed.
 func NewHandler(files fs.FS) http.Handler { return &handler{files: files, known: map[string]*file{}} }
 
 type handler struct {
@@ -51,8 +56,9 @@ type handler struct {
 
 // file is one of the page's.
 type file struct {
-	packed []byte // by brotli
-	tag    string // ETag
+	content []byte
+	packed  bool   // by brotli
+	tag     string // ETag
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -86,19 +92,19 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// sent where it is the same.
 	header.Set("Cache-Control", "no-cache")
 	header.Set("Vary", "Accept-Encoding")
-	if accepts(r, "br") {
+	content, tag := f.content, f.tag
+	switch {
+	case f.packed && accepts(r, "br"):
 		header.Set("Content-Encoding", "br")
-		header.Set("ETag", `"`+f.tag+`-br"`)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.packed))
-		return
+		tag += "-br"
+	case f.packed:
+		if content, err = io.ReadAll(brotli.NewReader(bytes.NewReader(content))); err != nil {
+			http.Error(w, fmt.Sprintf("%s: %v", name, err), http.StatusInternalServerError)
+			return
+		}
 	}
-	plain, err := io.ReadAll(brotli.NewReader(bytes.NewReader(f.packed)))
-	if err != nil {
-		http.Error(w, fmt.Sprintf("%s: %v", name, err), http.StatusInternalServerError)
-		return
-	}
-	header.Set("ETag", `"`+f.tag+`"`)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(plain))
+	header.Set("ETag", `"`+tag+`"`)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
 // file returns a file, read once.
@@ -108,12 +114,18 @@ func (h *handler) file(name string) (*file, error) {
 	if f, ok := h.known[name]; ok {
 		return f, nil
 	}
-	packed, err := fs.ReadFile(h.files, name+packed)
+	f := &file{packed: true}
+	var err error
+	f.content, err = fs.ReadFile(h.files, name+packed)
+	if errors.Is(err, fs.ErrNotExist) {
+		f.packed = false
+		f.content, err = fs.ReadFile(h.files, name)
+	}
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(packed)
-	f := &file{packed, base64.RawURLEncoding.EncodeToString(sum[:12])}
+	sum := sha256.Sum256(f.content)
+	f.tag = base64.RawURLEncoding.EncodeToString(sum[:12])
 	h.known[name] = f
 	return f, nil
 }

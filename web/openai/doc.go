@@ -34,6 +34,8 @@
 //   - A JSON schema is kept to by a grammar, whether it is strict or not.
 //   - Arguments of tools are kept to their schema where a call is required or named. With
 //     tool_choice auto they are as the model writes them.
+//   - An answer that is held to a grammar cannot call tools, and is refused with
+//     tool_choice auto. It is all content, of models that reason, too.
 //   - reasoning_effort becomes variables of the chat template: reasoning_effort,
 //     enable_thinking and thinking. A template that knows none of them does not change.
 //   - repetition_penalty and OpenAI's penalties count what was written, and the prompt

@@ -17,6 +17,7 @@ import (
 	"github.com/realm-webgpu/realm/guest"
 	"github.com/realm-webgpu/realm/web/api"
 	"github.com/realm-webgpu/realm/web/config"
+	"github.com/realm-webgpu/realm/web/demo"
 	"github.com/realm-webgpu/realm/web/metrics"
 	"github.com/realm-webgpu/realm/web/openai"
 	"github.com/realm-webgpu/realm/web/playground"
@@ -47,7 +48,8 @@ type Server struct {
 	tracer  *trace.Tracer // nil: until it is open
 	service *service.Service
 	sockets *ws.Server
-	page    http.Handler
+	page    http.Handler // at /
+	demo    http.Handler // below demo.Prefix
 
 	reloading sync.Mutex
 	config    atomic.Pointer[config.Config]
@@ -102,7 +104,7 @@ func New(ctx context.Context, c *config.Config, o Options) (s *Server, err error
 		return s, err
 	}
 	s.metrics.Watch(s.service)
-	s.sockets, s.page = ws.New(socketOptions(c, s.service, o)), playground.Handler()
+	s.sockets, s.page, s.demo = ws.New(socketOptions(c, s.service, o)), playground.Handler(), demo.Handler()
 	s.config.Store(c)
 	s.route(c)
 	return s, s.preload(ctx, c)
@@ -213,7 +215,7 @@ func (s *Server) httpOptions(c *config.Config) api.Options {
 		Service: s.service, Limits: limitsOf(c), Origins: c.WebSocket.Origins, Hosts: hostsOf(c), Metrics: s.metrics.Handler(),
 		ReadTimeout: time.Duration(c.Timeouts.Read), WriteTimeout: time.Duration(c.Timeouts.Write),
 		Version: s.options.Version, Log: s.log,
-		Others: map[string]http.Handler{"/ws": s.sockets, "/{$}": s.page, playground.Prefix: s.page},
+		Others: map[string]http.Handler{"/ws": s.sockets, "/{$}": s.page, playground.Prefix: s.page, demo.Prefix: s.demo},
 	}
 }
 

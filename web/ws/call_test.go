@@ -184,7 +184,7 @@ func TestCancel(t *testing.T) {
 // idle waits until a rig has nothing to do.
 func idle(t *testing.T, r *rig) {
 	t.Helper()
-	for range 600 {
+	for range 2400 {
 		if s := r.service.Snapshot(); s.Answers == 0 && s.Running == 0 && s.Waiting == 0 {
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -101,7 +102,13 @@ func newRig(t testing.TB, changeService func(*service.Options), change func(*Opt
 		change(&o)
 	}
 	r.server = New(o)
-	h := httptest.NewServer(r.server)
+	h := httptest.NewUnstartedServer(r.server)
+	h.Config.ConnState = func(c net.Conn, s http.ConnState) {
+		if s == http.StateNew { // the system takes little for who does not read
+			_ = c.(*net.TCPConn).SetWriteBuffer(4 << 10)
+		}
+	}
+	h.Start()
 	r.url = "ws" + strings.TrimPrefix(h.URL, "http")
 	t.Cleanup(h.Close)
 	t.Cleanup(r.server.Drain) // before the listener's end, which waits for nobody

@@ -24,6 +24,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+
+	"github.com/realm-webgpu/realm/e2e/bench/memory"
 )
 
 // options are what the command line says.
@@ -125,7 +127,7 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r := report{Threads: o.threads, PromptTokens: o.prompt, Tokens: o.tokens, Rounds: o.rounds, Bandwidth: bandwidth(o.threads)}
+	r := report{Threads: o.threads, PromptTokens: o.prompt, Tokens: o.tokens, Rounds: o.rounds, Bandwidth: memory.Bandwidth(o.threads)}
 	for _, path := range o.models {
 		pairs := []pair{{Name: "CPU", devices: [2]string{"cpu", "cpu"}}}
 		if o.vulkan {

@@ -59,6 +59,7 @@ type Device struct {
 	// asked for; kernels is nil otherwise.
 	arithmetic arithmetic
 	kernels    simd.Kernels
+	arena      arena
 	f32        *quant.Format
 	count      counters
 

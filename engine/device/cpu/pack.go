@@ -60,7 +60,7 @@ func (w *weights) pack(ctx context.Context, sources []device.Source, workers int
 			return fmt.Errorf("source %d: %w", i, err)
 		}
 	}
-	w.tiles = make([]byte, w.bytes)
+	w.tiles = w.device.arena.make(w.bytes)
 	var next atomic.Int64
 	var all sync.WaitGroup
 	errs := make([]error, workers)

@@ -175,6 +175,9 @@ type compilation struct {
 	err   error
 }
 
+// compilesAside is true where newPipeline does not wait.
+const compilesAside = true
+
 // newPipeline begins to compile a kernel.
 func (g *gpu) newPipeline(label, wgsl string) (pipeline, error) {
 	c := &compilation{done: make(chan struct{})}

@@ -217,6 +217,9 @@ func (g *gpu) copy(src rawBuffer, srcOffset int64, dst rawBuffer, dstOffset, siz
 // pipeline is a compiled kernel.
 type pipeline struct{ p *wgpu.ComputePipeline }
 
+// compilesAside is true where newPipeline does not wait.
+const compilesAside = false
+
 func (g *gpu) newPipeline(label, wgsl string) (pipeline, error) {
 	module, err := g.device.CreateShaderModule(&wgpu.ShaderModuleDescriptor{Label: label, WGSLDescriptor: &wgpu.ShaderModuleWGSLDescriptor{Code: wgsl}})
 	if err != nil {

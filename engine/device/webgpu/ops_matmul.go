@@ -2,6 +2,7 @@ package webgpu
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/realm-webgpu/realm/engine/device"
 	"github.com/realm-webgpu/realm/shaders"
@@ -58,6 +59,9 @@ func (b *builder) matMul(o *device.MatMul) error {
 		constants["Bounded"] = 1
 		step = []binding{b.e.step.all()}
 	}
+	if compilesAside && columns == 1 {
+		b.widest(w.format, constants)
+	}
 	for _, p := range w.parts {
 		// The rows of the part that are of the matrix, which may be a slice.
 		first, last := max(p.first, w.first), min(p.first+p.rows, w.first+w.rows)
@@ -72,6 +76,16 @@ func (b *builder) matMul(o *device.MatMul) error {
 		}
 	}
 	return nil
+}
+
+// widest begins to compile the variant of a product that prompts want, beside that
+// for one row: a prompt is what comes first. An error is kept for who dispatches it.
+func (b *builder) widest(f *quant.Format, constants shaders.Constants) {
+	t := &b.device.tuning
+	tile, columns := t.tile(t.MaxRows)
+	wide := maps.Clone(constants)
+	wide["Vectors"], wide["Lanes"], wide["Columns"] = tile.Vectors, tile.Lanes, columns
+	_, _ = b.device.kernel("matmul", f, wide)
 }
 
 // vectorsOf is how many vectors of four rows there are.

@@ -84,7 +84,9 @@ export async function download(url, { progress, signal }) {
     if (error.name === "QuotaExceededError") throw await quotaFault(access.getSize());
     throw error;
   } finally {
+    const nothing = access.getSize() === 0;
     access.close();
+    if (nothing) await remove(url);
   }
   await handle.move(fileName(url));
   await models.removeEntry(fileName(url) + tag).catch(() => {});
@@ -112,7 +114,7 @@ async function receive(models, url, access, progress, signal) {
     access.write(chunk, { at: done });
     progress(done += chunk.length, Math.max(total, done));
   }
-  if (total > 0 && done < total) throw fault("network", `The connection broke after ${mib(done)} of ${mib(total)} MiB. What there is stays: download it again to go on.`);
+  if (total > 0 && done < total) throw fault("network", `The connection broke after ${mib(done)} of ${mib(total)} MiB. What there is stays: get the model again to go on.`);
 }
 
 async function request(url, options) {
@@ -137,9 +139,15 @@ async function* chunksOf(body) {
   const reader = body.getReader();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
+      let next;
+      try {
+        next = await reader.read();
+      } catch (error) {
+        if (error.name === "AbortError") throw error;
+        throw fault("network", `The connection broke (${error.message}). What there is stays: get the model again to go on.`);
+      }
+      if (next.done) return;
+      yield next.value;
     }
   } finally {
     await reader.cancel().catch(() => {});

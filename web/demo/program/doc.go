@@ -1,3 +1,5 @@
+//go:build js
+
 // Program is Realm in a page: engine, host and guest, in a worker. worker.js, beside the
 // page in web/demo/page, starts it and calls what it sets as globalThis.realmProgram:
 // open, adapter, generate and close, each of which returns a promise.

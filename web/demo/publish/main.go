@@ -9,18 +9,18 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/realm-webgpu/realm/web/demo"
+	"github.com/realm-webgpu/realm/web/demo/build"
 )
 
 func main() {
 	dir := flag.String("o", "web/demo/dist", "the `folder` to write to")
-	quality := flag.Int("quality", demo.BestQuality, "how hard to compress, 0 to 11; the best takes minutes")
+	quality := flag.Int("quality", build.BestQuality, "how hard to compress, 0 to 11; the best takes minutes")
 	flag.Parse()
-	if flag.NArg() > 0 || *quality < 0 || *quality > demo.BestQuality {
+	if flag.NArg() > 0 || *quality < 0 || *quality > build.BestQuality {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := demo.Publish(*dir, *quality); err != nil {
+	if err := build.Publish(*dir, *quality); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

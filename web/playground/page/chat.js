@@ -59,14 +59,15 @@ export class Chat extends EventTarget {
   }
 
   /**
-   * Asks for another answer beside those that a column has, as things are set now.
+   * Asks for another answer beside those that a column has, as things are set now. Of two
+   * columns each keeps its adapter.
    *
    * @param {Exchange} exchange
    * @param {import("./conversation.js").Column} column
    * @param {Readonly<import("./settings.js").Settings>} settings
    */
   async again(exchange, column, settings) {
-    const { adapter } = shownAnswer(column).params;
+    const adapter = exchange.columns.length > 1 ? shownAnswer(column).params.adapter : settings.adapter;
     const answer = newAnswer(chatParams(settings, adapter, messagesUntil(this.conversation, exchange)));
     column.shown = column.versions.push(answer) - 1;
     await this.#run([answer]);

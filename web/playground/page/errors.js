@@ -12,7 +12,7 @@
 const words = {
   UNAUTHORIZED: ["The server does not know this page any more.", "Sign in again."],
   FORBIDDEN: ["This key may not do that.", "Choose another model, adapter or guest, or ask whoever runs the server."],
-  RATE_LIMIT_EXCEEDED: ["That were more requests or tokens than this key has for a minute.", "Wait a little, then ask again."],
+  RATE_LIMIT_EXCEEDED: ["This key has used up its requests or tokens for the minute.", "Wait a little, then ask again."],
   QUOTA_EXCEEDED: ["The answer takes more than this key may use.", "Make it shorter with Most tokens, or ask whoever runs the server for more."],
   QUEUE_FULL: ["The server has as much to do as it can take.", "Wait a little, then ask again."],
   TIMEOUT: ["The answer took longer than the server allows.", "Make it shorter with Most tokens in Settings."],
@@ -54,4 +54,15 @@ export function explain({ code, message, retryAfter }) {
  */
 export function aboutSchema({ code, message, param }) {
   return code === "INVALID_REQUEST" && (param?.startsWith("response_format") || /schema|grammar/i.test(message));
+}
+
+/**
+ * Says what the server thinks of a schema, without the names of what found out.
+ *
+ * @param {string} message
+ * @returns {string}
+ */
+export function schemaFault(message) {
+  const [, pointer, what] = message.match(/schema (#\S*): (.+?)(?:: malformed grammar)?$/) ?? [];
+  return what ? `At ${pointer}: ${what}.` : message;
 }

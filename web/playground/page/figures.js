@@ -76,7 +76,10 @@ export class Figures {
     const tracks = [...this.#tracks.values()];
     const columns = tracks.map(figuresOf);
     if (columns.length > 0) {
-      this.#digest.textContent = columns.map((f) => [f["First token"] && `first token ${f["First token"]}`, f.Speed].filter(Boolean).join(", ") || "waiting").join(" beside ");
+      this.#digest.textContent = columns.map((f, i) => {
+        const known = [f["First token"] && `first token ${f["First token"]}`, f.Speed].filter(Boolean);
+        return known.join(", ") || (isOpen(tracks[i].answer) ? "waiting" : "no figures");
+      }).join(" beside ");
     }
     const row = (/** @type {string} */ name, /** @type {string[]} */ values, /** @type {object} */ span = {}) =>
       element("tr", {}, element("th", { scope: "row" }, name), ...values.map((v) => element("td", span, v || "–")));

@@ -5,7 +5,7 @@ import { ChatList } from "./chats.js";
 import { Composer } from "./composer.js";
 import { isOpen, shownAnswer } from "./conversation.js";
 import { byID, element } from "./element.js";
-import { aboutSchema } from "./errors.js";
+import { aboutSchema, schemaFault } from "./errors.js";
 import { hideWelcome, showWelcome } from "./examples.js";
 import { Figures } from "./figures.js";
 import { History } from "./history.js";
@@ -21,6 +21,9 @@ import { Transcript } from "./transcript.js";
 const at = (/** @type {string} */ path) => new URL(path, document.baseURI);
 const socketURL = at("ws");
 socketURL.protocol = socketURL.protocol.replace("http", "ws");
+
+/** Where the tab keeps which chat it shows. */
+const current = "realm.chat";
 
 const signIn = new SignIn(at("v1/ws/ticket"), () => socket.connect());
 const socket = new Socket(socketURL, () => signIn.ticket());
@@ -139,6 +142,8 @@ document.addEventListener("visibilitychange", async () => {
 });
 
 pickers.addEventListener("change", keepChoice);
+// A page that is loaded again has the chat that it had.
+chat.addEventListener("list", () => sessionStorage.setItem(current, chat.conversation.id));
 chat.addEventListener("change", () => {
   composer.busy = chat.busy;
   showModel();
@@ -156,7 +161,7 @@ chat.addEventListener("answer", (event) => {
   // Whoever cannot see the page hears the answer once, whole.
   byID("spoken").textContent = answer.text;
   if (answer.fault && answer.params.response_format && aboutSchema(answer.fault)) {
-    settings.refuseSchema(answer.fault.message);
+    settings.refuseSchema(schemaFault(answer.fault.message));
     settingsPanel.open();
   }
 });
@@ -164,6 +169,8 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && chat.busy) chat.stop();
 });
 
+const before = (await history.list()).find((c) => c.id === sessionStorage.getItem(current));
+if (before) chat.open(before);
 list.render();
 showState();
 showModel();

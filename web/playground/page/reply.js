@@ -123,7 +123,7 @@ export class Reply {
       copy.textContent = await navigator.clipboard.writeText(this.#answer.text).then(() => "Copied", () => "Not allowed by the browser");
       setTimeout(() => (copy.textContent = "Copy"), 2000);
     });
-    this.#actions.append(copy);
+    if (this.#answer.text) this.#actions.append(copy);
     if (last) this.#actions.append(button("Again", this.#do.again, { disabled: busy, ariaLabel: "Ask again" }));
     this.#actions.append(button("Code", () => this.#do.code(this.#answer), { ariaLabel: "Show as a program" }));
   }

@@ -39,11 +39,16 @@ export class Transcript {
     this.#toEnd.addEventListener("click", () => this.toEnd());
   }
 
-  /** Shows the whole chat. */
+  /** Shows the whole chat. The focus stays on what it was on, or goes to the message box. */
   render() {
+    const focused = this.#node.contains(document.activeElement) ? place(/** @type {HTMLElement} */ (document.activeElement)) : "";
     this.#replies.clear();
     const { exchanges } = this.#chat.conversation;
     this.#node.replaceChildren(...exchanges.map((exchange) => this.#exchange(exchange, exchange === exchanges.at(-1))));
+    if (focused) {
+      const same = [...this.#node.querySelectorAll("button")].find((b) => place(b) === focused && b.checkVisibility() && !b.disabled);
+      (same ?? byID("message")).focus();
+    }
     this.#settle();
   }
 
@@ -138,4 +143,15 @@ export class Transcript {
     });
     return form;
   }
+}
+
+/**
+ * Where something of the chat is: the exchange, the column and its name.
+ *
+ * @param {HTMLElement} node
+ * @returns {string}
+ */
+function place(node) {
+  const index = (/** @type {Element|null} */ e) => (e?.parentElement ? [...e.parentElement.children].indexOf(e) : -1);
+  return [index(node.closest(".exchange")), index(node.closest(".reply")), node.ariaLabel ?? node.textContent].join();
 }

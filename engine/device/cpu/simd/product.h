@@ -76,8 +76,13 @@ INLINE void scales_of(realm_layout l, const uint8_t *tile, const realm_tile *at,
 	}
 }
 
-// tile_product multiplies a tile with some columns.
-INLINE void tile_product(realm_layout l, const int n, const uint8_t *tile, const realm_tile *at, int units, int offset,
+// AHEAD is how far ahead of the unit that is computed memory is asked for, in bytes:
+// what a core reads in the time that memory takes to answer.
+#define AHEAD 8192
+
+// tile_product multiplies a tile with some columns. Tiles follow each other, and
+// where it is fresh the one behind is asked for too.
+INLINE void tile_product(realm_layout l, const int n, const uint8_t *tile, const realm_tile *at, int units, int offset, int fresh,
 	const int8_t *quants, const float *scales, const int32_t *sums, vf y[COLUMNS]) {
 	const uint8_t *p = tile;
 	if (l.planes == 0x8)
@@ -85,7 +90,10 @@ INLINE void tile_product(realm_layout l, const int n, const uint8_t *tile, const
 #pragma GCC unroll 8
 	for (int c = 0; c < n; c++)
 		y[c] = vf_set(0);
+	int64_t share = fresh ? at->size / units : 0;
 	for (int unit = 0; unit < units; unit++) {
+		for (int64_t i = 0; i < share; i += 64)
+			__builtin_prefetch(tile + AHEAD + unit * share + i);
 		vi w[8];
 		vf scale[2], min[2];
 		p = unpack(l.planes, p, w);
@@ -152,13 +160,13 @@ INLINE void product(realm_layout l, const uint8_t *weights, const realm_tile *at
 				const float *s = scales + (int64_t)c * units;
 				const int32_t *b = sums + (int64_t)c * units * 2;
 				if (n >= COLUMNS) {
-					tile_product(l, n = COLUMNS, tile, at, units, offset, q, s, b, y);
+					tile_product(l, n = COLUMNS, tile, at, units, offset, c == 0, q, s, b, y);
 				} else if (n >= 4) {
-					tile_product(l, n = 4, tile, at, units, offset, q, s, b, y);
+					tile_product(l, n = 4, tile, at, units, offset, c == 0, q, s, b, y);
 				} else if (n >= 2) {
-					tile_product(l, n = 2, tile, at, units, offset, q, s, b, y);
+					tile_product(l, n = 2, tile, at, units, offset, c == 0, q, s, b, y);
 				} else {
-					tile_product(l, n = 1, tile, at, units, offset, q, s, b, y);
+					tile_product(l, n = 1, tile, at, units, offset, c == 0, q, s, b, y);
 				}
 				for (int k = 0; k < n; k++, c++)
 					store_rows(out + (int64_t)c * stride, y[k], 16 * i, row_first, row_last, bias);

@@ -1,7 +1,8 @@
-package demo
+// Package build makes Realm in a page: from the program, the page and the models that
+// come with it, the files that a web server serves.
+package build
 
 import (
-	"embed"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,10 +17,8 @@ import (
 	"github.com/realm-webgpu/realm/e2e/models"
 	"github.com/realm-webgpu/realm/engine/device/webgpu/shim"
 	"github.com/realm-webgpu/realm/hostfn/browser/script"
+	"github.com/realm-webgpu/realm/web/demo/page"
 )
-
-//go:embed page
-var page embed.FS
 
 // programs are the two variants of the engine, of which a browser takes one: the second
 // where it lacks Memory64 or JSPI. The values are the tags that they are built with.
@@ -39,13 +38,13 @@ const packed = ".br"
 const BestQuality = brotli.BestCompression
 
 // Publish writes the page and all that it needs to a folder, which any server of static
-// files may serve. Beside each file that gets smaller stands a compressed one, NAME.br,
-// for servers that send such files. quality, 0 to BestQuality, is how much time that
+// files may serve. Beside each file but models, which hardly get smaller, stands a
+// compressed one, NAME.br, for servers that send such files. quality, 0 to BestQuality, is how much time that
 // may take; at the best, a program over MaxProgram is an error. It needs the go command
 // and the sources.
 func Publish(dir string, quality int) error {
 	if err := publish(dir, quality); err != nil {
-		return fmt.Errorf("demo: publish: %w", err)
+		return fmt.Errorf("build: publish: %w", err)
 	}
 	return nil
 }
@@ -67,7 +66,7 @@ func publish(dir string, quality int) error {
 	}
 	for name, tag := range programs {
 		names = append(names, name)
-		if err := build(filepath.Join(dir, name), tag); err != nil {
+		if err := compile(filepath.Join(dir, name), tag); err != nil {
 			return err
 		}
 	}
@@ -80,6 +79,9 @@ func publish(dir string, quality int) error {
 		return err
 	}
 	for _, name := range append(names, "files.json") {
+		if filepath.Ext(name) == ".gguf" {
+			continue
+		}
 		size, err := pack(filepath.Join(dir, name), quality)
 		if err != nil {
 			return err
@@ -100,12 +102,12 @@ func static() (map[string][]byte, error) {
 	for name, adapter := range models.Adapters() {
 		files[name+".gguf"] = adapter
 	}
-	entries, err := page.ReadDir("page")
+	entries, err := page.Files().ReadDir(".")
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range entries {
-		if files[e.Name()], err = page.ReadFile("page/" + e.Name()); err != nil {
+		if files[e.Name()], err = page.Files().ReadFile(e.Name()); err != nil {
 			return nil, err
 		}
 	}
@@ -118,8 +120,8 @@ func static() (map[string][]byte, error) {
 	return files, err
 }
 
-// build builds a program.
-func build(file, tag string) error {
+// compile builds a program.
+func compile(file, tag string) error {
 	c := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", tag, "-o", file, program)
 	c.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=")
 	if out, err := c.CombinedOutput(); err != nil {

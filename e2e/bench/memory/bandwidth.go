@@ -1,4 +1,6 @@
-package main
+// Package memory probes how fast memory is read, which bounds how fast a model whose
+// weights pass the caches can be.
+package memory
 
 import (
 	"sync"
@@ -11,9 +13,9 @@ const probeBytes = 512 << 20
 // sink keeps the compiler from leaving the reads out.
 var sink uint64
 
-// bandwidth returns how fast so many threads read memory, in bytes a second: the best of
+// Bandwidth returns how fast so many threads read memory, in bytes a second: the best of
 // a few passes over a buffer that each has a part of.
-func bandwidth(threads int) float64 {
+func Bandwidth(threads int) float64 {
 	buffer := make([]uint64, probeBytes/8)
 	for i := range buffer {
 		buffer[i] = uint64(i) // pages that were never written are all the same one

@@ -1,0 +1,170 @@
+package playground
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/realm-webgpu/realm/web/config"
+	"github.com/realm-webgpu/realm/web/tenant"
+)
+
+// keyed makes a database with a tenant, and returns its file and the tenant's key.
+func keyed(t *testing.T, limits tenant.Limits) (database, key string) {
+	t.Helper()
+	database = filepath.Join(t.TempDir(), "realm.db")
+	s, err := tenant.Open(t.Context(), database, tenant.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := tenant.NewSettings()
+	settings.Limits = limits
+	if _, err := s.Create(t.Context(), "acme", settings); err != nil {
+		t.Fatal(err)
+	}
+	if key, _, err = s.CreateKey(t.Context(), "acme", "test", time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return database, key
+}
+
+// TestKey signs in by a ticket: a wrong key is refused in words, the right one is in no
+// address and no storage, and forgotten by signing out.
+func TestKey(t *testing.T) {
+	database, key := keyed(t, tenant.Limits{})
+	x := visit(t, serve(t, func(c *config.Config) { c.Database = database }))
+	x.want(`document.querySelector("#sign-in").open && document.activeElement.id == "key"`)
+	x.picture("sign-in")
+	x.write("#key", "sk-wrong")
+	x.press("\r")
+	x.want(`document.querySelector("#key-error").textContent.includes("does not take this key")`)
+	x.picture("wrong-key")
+	x.write("#key", key)
+	x.press("\r")
+	x.connected()
+	x.want(`!document.querySelector("#sign-in").open`)
+	x.ask(france)
+	x.wantAnswers(paris)
+	x.want(`document.querySelector("#about").textContent.includes("ten_")`)
+	held := get[string](x, `JSON.stringify([location.href, {...localStorage}, {...sessionStorage}, performance.getEntriesByType("resource").map((e) => e.name), document.cookie, document.documentElement.outerHTML])`)
+	if strings.Contains(held, key) {
+		t.Error("the key is where it should not be")
+	}
+	x.clickText("Code")
+	if code := x.text("#code code"); strings.Contains(code, key) || !strings.Contains(code, "$REALM_API_KEY") {
+		t.Errorf("the program: %s", code)
+	}
+	x.click("#code .close")
+	x.click("#open-settings")
+	x.click("#sign-out")
+	x.want(`document.querySelector("#sign-in").open && document.querySelector("#status").dataset.state == "signed-out"`)
+
+	// Kept until the tab is closed, if that is wanted.
+	x.write("#key", key)
+	x.click("#keep-key")
+	x.clickText("Sign in")
+	x.connected()
+	x.reload()
+	x.connected()
+	x.wantAnswers(paris)
+}
+
+// TestLimit says in words that a limit is reached, and what to do.
+func TestLimit(t *testing.T) {
+	database, key := keyed(t, tenant.Limits{RequestsPerMinute: 1})
+	x := visit(t, serve(t, func(c *config.Config) { c.Database = database }))
+	x.want(`document.querySelector("#sign-in").open`)
+	x.write("#key", key)
+	x.press("\r")
+	x.connected()
+	x.ask(france)
+	x.wantAnswers(paris)
+	x.ask(france)
+	said := x.text(".exchange:last-child .fault")
+	if !regexp.MustCompile(`requests or tokens.* Wait \d+ seconds?, then ask again\..*The server says: `).MatchString(said) {
+		t.Errorf("it says %q", said)
+	}
+	x.picture("limit")
+}
+
+// binary is realm as it is shipped.
+type binary struct {
+	*testing.T
+	path string
+}
+
+// address finds where a server says that its page is.
+var address = regexp.MustCompile(`the playground is at (\S+) `)
+
+// start runs realm serve, and returns the address of the page and what kills it.
+func (b binary) start(listen string) (url string, kill func()) {
+	b.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	run := exec.CommandContext(ctx, b.path, "serve", "--device", "cpu", "--listen", listen)
+	run.WaitDelay = 10 * time.Second
+	notes, err := run.StderrPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := run.Start(); err != nil {
+		b.Fatal(err)
+	}
+	kill = func() {
+		cancel() // as kill -9 does
+		_ = run.Wait()
+	}
+	b.Cleanup(kill)
+	for lines := bufio.NewScanner(notes); lines.Scan(); {
+		if m := address.FindStringSubmatch(lines.Text()); m != nil {
+			go func() {
+				for lines.Scan() { //nolint:revive // it must not block on a full pipe
+				}
+			}()
+			return m[1], kill
+		}
+	}
+	b.Fatal("realm serve ended before it listened")
+	return "", nil
+}
+
+// TestRestart kills the server in the middle of an answer and starts it again: the page
+// comes back by itself, and the answer goes on where it was.
+func TestRestart(t *testing.T) {
+	b := binary{t, filepath.Join(t.TempDir(), "realm")}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", b.path, "../../cmd/realm").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	url, kill := b.start("127.0.0.1:0")
+	x := visit(t, url)
+	x.askLong()
+	x.write("#message", "a draft") // what the person writes meanwhile stays
+	kill()
+	x.want(`document.querySelector("#status").dataset.state == "waiting" && document.querySelector("[data-status=broken]")`)
+	const text = `document.querySelector(".reply > .text").textContent`
+	before := get[string](x, text)
+	if !strings.HasPrefix(before, "[") || strings.HasSuffix(before, "]") {
+		t.Fatalf("the answer was %q when the connection broke", before)
+	}
+	x.picture("broken")
+	b.start(strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
+	x.connected()
+	x.want(fmt.Sprintf(`document.querySelector("[data-status=streaming]") && %s.startsWith(%q)`, text, before))
+	x.idle()
+	if got := x.answers()[0]; !strings.HasPrefix(got, before) || !strings.HasSuffix(got, "]") {
+		t.Errorf("it was %q and ended with %q", before, got)
+	}
+	if draft := get[string](x, `document.querySelector("#message").value`); draft != "a draft" {
+		t.Errorf("the draft is %q", draft)
+	}
+}

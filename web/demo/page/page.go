@@ -1,0 +1,11 @@
+// Package page has the files of Realm in a page, and of its ES module, as they are
+// served.
+package page
+
+import "embed"
+
+//go:embed *.html *.css *.js *.svg
+var files embed.FS
+
+// Files returns them.
+func Files() embed.FS { return files }
