@@ -134,7 +134,7 @@ func demoAsPerson(ctx context.Context, r *Rig) error {
 		return t.err
 	}
 	// Without a network: the page was kept, and its model with it.
-	t.wait("the page is kept", `await navigator.serviceWorker.ready.then((r) => r.active?.state === "activated")`)
+	t.wait("the page is kept", `navigator.serviceWorker.controller?.state === "activated"`)
 	if err := s.stop(); err != nil {
 		return err
 	}

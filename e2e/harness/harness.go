@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/realm-webgpu/realm/e2e/realm"
-	"github.com/realm-webgpu/realm/web/demo"
+	"github.com/realm-webgpu/realm/web/demo/build"
 )
 
 // Options say how checks are run.
@@ -120,7 +120,7 @@ func (h *Harness) published() (string, error) {
 		return h.demo, nil
 	}
 	dir := filepath.Join(h.dir, "demo")
-	if err := demo.Publish(dir, 2); err != nil {
+	if err := build.Publish(dir, 2); err != nil {
 		return "", &Missing{What: "demo in the binary, and it could not be built here", Require: "REALM_REQUIRE_BROWSER", Err: err}
 	}
 	h.demo = dir
