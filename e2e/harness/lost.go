@@ -103,7 +103,7 @@ func demoLost(ctx context.Context, r *Rig) error {
 			return fmt.Errorf("crash of the GPU's process: %w", err)
 		}
 	}
-	t.wait("the page says that it goes on", `document.querySelector(".notice[data-code=recovered]")`)
+	t.wait("the page says that the GPU was lost", `document.querySelector(".notice[data-code=lost]")`)
 	t.answered()
 	t.want("the answer", lastAnswer, want)
 	t.keep("recovered")
