@@ -34,11 +34,9 @@ func (r *Rig) picturePlayground(ctx context.Context, path string) error {
 		return err
 	}
 	t.pick("#beside", "pirate")
-	for range 2 { // what the first answers wait for is not for figures
-		t.click("#new-chat")
-		t.asks("Tell me about Norway.")
-		t.answered()
-		t.asks(france)
+	for _, question := range []string{"Tell me about Norway.", france} {
+		t.click("#new-chat") // what the first answers wait for is not for figures
+		t.asks(question)
 		t.answered()
 	}
 	t.click("#figures summary")
@@ -49,6 +47,9 @@ func (r *Rig) pictureDemo(ctx context.Context, path string) error {
 	t, _, err := r.openDemo(ctx)
 	if err != nil {
 		return err
+	}
+	if get[bool](t, `document.querySelector(".notice button") !== null`) {
+		t.click(".notice button") // it was read
 	}
 	t.answers(france, paris)
 	t.asks("Tell me about Norway.")
