@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/realm-webgpu/realm/engine"
@@ -177,6 +178,40 @@ func TestQueueTimeout(t *testing.T) {
 	if running, waiting := tenant.Load(); running != 0 || waiting != 0 {
 		t.Errorf("%d run and %d wait in the end", running, waiting)
 	}
+}
+
+// TestQueueTimeoutPreempted has a run wait long for pages that it gave to another: it
+// was taken in before, and goes on. The clock is the test's.
+func TestQueueTimeoutPreempted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t, engine.Options{Device: "cpu", Threads: 1})
+		m := load(t, e, engine.LoadOptions{CacheTokens: 4 * 32})
+		e.SetQueueTimeout(time.Second)
+		start := func(priority int) *engine.Run {
+			s := ask(t, m, question)
+			return e.Start(t.Context(), engine.Request{Sequence: s, MaxTokens: 3*32 - s.Len(), Priority: priority})[0]
+		}
+		first := start(0)
+		if _, err := first.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		before := start(1) // they have no room beside each other
+		for range 2 {
+			synctest.Wait() // until nothing can be done but to take
+			if first.Stats().Preemptions > 0 {
+				break
+			}
+			if _, err := before.Next(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := first.Stats().Preemptions; n != 1 {
+			t.Fatalf("%d preemptions: the test is of nothing", n)
+		}
+		time.Sleep(time.Hour)
+		finish(t, before)
+		finish(t, first)
+	})
 }
 
 // TestSlowTaker takes nothing from one run while another one goes on.
