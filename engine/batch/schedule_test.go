@@ -180,37 +180,49 @@ func TestQueueTimeout(t *testing.T) {
 	}
 }
 
-// TestQueueTimeoutPreempted has a run wait long for pages that it gave to another: it
-// was taken in before, and goes on. The clock is the test's.
+// TestQueueTimeoutPreempted has a run give its pages to another, and its turn to a third
+// that nobody takes from. However long it waits, it was taken in before, and goes on. The
+// clock is the test's.
 func TestQueueTimeoutPreempted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := open(t, engine.Options{Device: "cpu", Threads: 1})
 		m := load(t, e, engine.LoadOptions{CacheTokens: 4 * 32})
 		e.SetQueueTimeout(time.Second)
-		start := func(priority int) *engine.Run {
-			s := ask(t, m, question)
-			return e.Start(t.Context(), engine.Request{Sequence: s, MaxTokens: 3*32 - s.Len(), Priority: priority})[0]
-		}
-		first := start(0)
-		if _, err := first.Next(t.Context()); err != nil {
+		tenant, err := e.NewTenant(engine.TenantOptions{MaxSequences: 1})
+		if err != nil {
 			t.Fatal(err)
 		}
-		before := start(1) // they have no room beside each other
-		for range 2 {
-			synctest.Wait() // until nothing can be done but to take
-			if first.Stats().Preemptions > 0 {
-				break
-			}
-			if _, err := before.Next(t.Context()); err != nil {
+		request := func(sequence func() (*engine.Sequence, error), priority, tokens int) engine.Request {
+			s, err := sequence()
+			if err != nil {
 				t.Fatal(err)
 			}
+			t.Cleanup(s.Close)
+			return engine.Request{Sequence: s, Tokens: m.Encode(question, true), MaxTokens: tokens, Priority: priority}
 		}
-		if n := first.Stats().Preemptions; n != 1 {
-			t.Fatalf("%d preemptions: the test is of nothing", n)
+		ours := func() (*engine.Sequence, error) { return tenant.NewSequence(m) }
+		patient, greedy, slow := request(ours, 0, 60), request(m.NewSequence, 1, 60), request(ours, 1, 70)
+		var runs []*engine.Run
+		var last *engine.Run
+		started := make(chan struct{})
+		greedy.Notify = func() {
+			<-started
+			if last == nil && runs[0].Stats().Preemptions > 0 {
+				last = e.Start(t.Context(), slow)[0]
+			}
+		}
+		runs = e.Start(t.Context(), patient, greedy)
+		close(started)
+		synctest.Wait() // until nothing can be done but to take
+		if running, waiting := tenant.Load(); last == nil || running != 1 || waiting != 1 {
+			t.Fatalf("%d run and %d wait: the test is of nothing", running, waiting)
 		}
 		time.Sleep(time.Hour)
-		finish(t, before)
-		finish(t, first)
+		for _, run := range append([]*engine.Run{last}, runs...) {
+			if got := finish(t, run); len(got) < 60 {
+				t.Errorf("%d tokens", len(got))
+			}
+		}
 	})
 }
 
