@@ -107,7 +107,7 @@ func (x *tab) askLong() {
 	x.write("#schema", long)
 	x.do(chromedp.SendKeys(chromedp.CSS("#message"), "Go on"))
 	x.click("#send")
-	x.want(`document.querySelector("[data-status=streaming] > .text")?.textContent.length > 12`)
+	x.want(`document.querySelector("[data-status=streaming] > .text")?.textContent.length > 24`)
 }
 
 // TestStop stops an answer: what there is of it stays.
