@@ -38,7 +38,8 @@ export class ChatList {
       const open = element("button", {
         type: "button", className: "chat", "aria-current": here ? "true" : undefined, title: conversation.title,
         onclick: async () => {
-          const last = here ? undefined : await this.#history.get(conversation.id);
+          const shown = conversation.id === this.#chat.conversation.id;
+          const last = shown ? undefined : await this.#history.get(conversation.id);
           if (last) this.#chat.open(last);
           this.#leave();
         },
