@@ -7,6 +7,9 @@ import { CallError } from "./socket.js";
 /** How often an answer is asked for again by itself when the connection breaks. */
 const mostResumes = 5;
 
+/** What answers end with that go on when there is a new connection. */
+const passing = new Set(["DISCONNECTED", "UNAVAILABLE"]);
+
 /** Milliseconds between writes of an answer that streams. */
 const saveEvery = 1000;
 
@@ -171,11 +174,10 @@ export class Chat extends EventTarget {
           endAnswer(answer, "stopped", error.data);
           break;
         }
-        if (error.code === "DISCONNECTED" && resumes < mostResumes) {
+        if (passing.has(error.code) && resumes < mostResumes) {
           Object.assign(answer, { status: "broken", seen: shownText(answer), text: "", reasoning: "", tokens: [] });
           this.#grown(answer);
-          const ready = await this.#socket.ready(signal).then(() => true, () => false);
-          if (ready) continue;
+          if (await this.#socket.welcomed(signal)) continue;
           endAnswer(answer, "stopped", undefined);
           break;
         }
