@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/realm-webgpu/realm/e2e/realm"
-	"github.com/realm-webgpu/realm/web/demo"
+	"github.com/realm-webgpu/realm/web/demo/build"
 )
 
 // Options say how checks are run.
@@ -19,7 +19,6 @@ type Options struct {
 	Binary    string // path of the binary; "": one is built
 	Device    string // as --device has it; "": auto
 	Artifacts string // folder for pictures and logs; "": they are not kept
-	Pictures  string // folder for the pictures of the pages that docs show; "": none are made
 	// Limit bounds a check; 0: ten minutes.
 	Limit time.Duration
 }
@@ -120,7 +119,7 @@ func (h *Harness) published() (string, error) {
 		return h.demo, nil
 	}
 	dir := filepath.Join(h.dir, "demo")
-	if err := demo.Publish(dir, 2); err != nil {
+	if err := build.Publish(dir, 2); err != nil {
 		return "", &Missing{What: "demo in the binary, and it could not be built here", Require: "REALM_REQUIRE_BROWSER", Err: err}
 	}
 	h.demo = dir

@@ -11,6 +11,7 @@
 typedef struct { __m256 a, b; } vf;
 typedef struct { __m256i a, b; } vi;
 typedef uint32_t lanes __attribute__((vector_size(32)));
+typedef int32_t word __attribute__((may_alias, aligned(1)));
 
 #define EACH(type, f, ...) return (type){f(x.a, __VA_ARGS__.a), f(x.b, __VA_ARGS__.b)}
 
@@ -98,8 +99,7 @@ INLINE float vf_largest(vf x) {
 // vectors, of five or six two. A signed byte is taken apart into its magnitude,
 // and its sign, which goes to x.
 INLINE vi vi_dot(vi sum, const vi *w, const int8_t *x, int planes) {
-	int32_t four[4];
-	__builtin_memcpy(four, x, 16);
+	const word *four = (const word *)x;
 	__m256i one = _mm256_set1_epi16(1), a[4], b[4];
 	for (int i = 0; i < 4; i++) {
 		__m256i y = _mm256_set1_epi32(four[i]);

@@ -13,6 +13,7 @@
 typedef __m512 vf;
 typedef __m512i vi;
 typedef uint32_t lanes __attribute__((vector_size(64)));
+typedef int32_t word __attribute__((may_alias, aligned(1)));
 
 INLINE vf vf_set(float x) { return _mm512_set1_ps(x); }
 INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
@@ -63,8 +64,9 @@ INLINE float vf_largest(vf x) { return _mm512_reduce_max_ps(x); }
 // vi_dot adds to every lane the products of its four bytes in each of w[0..3]
 // with x[0..3], x[4..7], ...
 INLINE vi vi_dot(vi sum, const vi *w, const int8_t *x, int planes) {
-	int32_t four[4];
-	__builtin_memcpy(four, x, 16);
+	// Each is broadcast by the load of it.
+	const word *four = (const word *)x;
+#pragma GCC unroll 4
 	for (int i = 0; i < 4; i++)
 		sum = _mm512_dpbusd_epi32(sum, w[i], _mm512_set1_epi32(four[i]));
 	return sum;

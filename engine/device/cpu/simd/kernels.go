@@ -15,10 +15,10 @@ static realm_product *kernels_product(const realm_kernels *k, int planes, int su
 	return k->product(&l);
 }
 static void multiply(realm_product *f, const uint8_t *weights, int64_t scales_at, int64_t mins_at, int64_t d_at, int64_t m_at, int64_t size,
-	int units, int offset, int64_t first, int64_t last, int64_t row_first, int64_t row_last,
+	int units, int64_t first, int64_t last, int64_t row_first, int64_t row_last,
 	const int8_t *quants, const float *scales, const int32_t *sums, int columns, float *out, int64_t stride, const float *bias) {
 	realm_tile tile = {scales_at, mins_at, d_at, m_at, size};
-	f(weights, &tile, units, offset, first, last, row_first, row_last, quants, scales, sums, columns, out, stride, bias);
+	f(weights, &tile, units, first, last, row_first, row_last, quants, scales, sums, columns, out, stride, bias);
 }
 static void plain(const realm_kernels *k, int bits, int exponent, const uint8_t *weights, int64_t row_bytes, int64_t first, int64_t last,
 	const float *x, int64_t x_stride, int width, int columns, float *out, int64_t out_stride, const float *bias) {
@@ -104,10 +104,10 @@ type product struct{ c *C.realm_product }
 func (p product) Multiply(m *Multiplication, first, last int) {
 	k, a := m.Packing, m.Activations
 	C.multiply(p.c, bytes(m.Weights), C.int64_t(k.scales), C.int64_t(k.mins), C.int64_t(k.d), C.int64_t(k.m), C.int64_t(k.size),
-		C.int(k.units), C.int(k.layout.Offset), C.int64_t(first), C.int64_t(last), C.int64_t(m.RowFirst), C.int64_t(m.RowFirst+m.Out.Width),
+		C.int(k.units), C.int64_t(first), C.int64_t(last), C.int64_t(m.RowFirst), C.int64_t(m.RowFirst+m.Out.Width),
 		(*C.int8_t)(unsafe.Pointer(unsafe.SliceData(a.Quants[m.First*k.units*unit:]))),
 		floats(a.Scales[m.First*k.units:]),
-		(*C.int32_t)(unsafe.Pointer(unsafe.SliceData(a.Sums[2*m.First*k.units:]))),
+		(*C.int32_t)(unsafe.Pointer(unsafe.SliceData(a.Sums[3*m.First*k.units:]))),
 		C.int(m.Last-m.First), at(&m.Out, m.First), C.int64_t(m.Out.Stride), floats(m.Bias))
 }
 
@@ -120,7 +120,7 @@ func (k *kernels) Quantise(a *Activations, to int, x Rows, first, last int) {
 	units := x.Width / unit
 	C.quantise(k.c, at(&x, first), C.int64_t(x.Stride), C.int(x.Width), C.int(last-first),
 		(*C.int8_t)(unsafe.Pointer(unsafe.SliceData(a.Quants[to*x.Width:]))), floats(a.Scales[to*units:]),
-		(*C.int32_t)(unsafe.Pointer(unsafe.SliceData(a.Sums[2*to*units:]))))
+		(*C.int32_t)(unsafe.Pointer(unsafe.SliceData(a.Sums[3*to*units:]))))
 }
 
 func (k *kernels) Add(out, x, y Rows, first, last int) {

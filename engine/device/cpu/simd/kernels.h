@@ -32,7 +32,7 @@ typedef struct {
 // realm_product multiplies the tiles [first, last) of packed weights with every
 // column of quantised activations: out[c * stride + row] for rows in
 // [row_first, row_last), counted from the first row of tile 0.
-typedef void realm_product(const uint8_t *weights, const realm_tile *tile, int units, int offset,
+typedef void realm_product(const uint8_t *weights, const realm_tile *tile, int units,
 	int64_t first, int64_t last, int64_t row_first, int64_t row_last,
 	const int8_t *quants, const float *scales, const int32_t *sums, int columns,
 	float *out, int64_t stride, const float *bias);

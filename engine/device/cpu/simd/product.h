@@ -82,11 +82,13 @@ INLINE void scales_of(realm_layout l, const uint8_t *tile, const realm_tile *at,
 
 // tile_product multiplies a tile with some columns. Tiles follow each other, and
 // where it is fresh the one behind is asked for too.
-INLINE void tile_product(realm_layout l, const int n, const uint8_t *tile, const realm_tile *at, int units, int offset, int fresh,
+INLINE void tile_product(realm_layout l, const int n, const uint8_t *tile, const realm_tile *at, int units, int fresh,
 	const int8_t *quants, const float *scales, const int32_t *sums, vf y[COLUMNS]) {
 	const uint8_t *p = tile;
-	if (l.planes == 0x8)
-		offset += BYTE_BIAS;
+	// Quants are signed about the middle of their range: 1 << middle is taken away, and
+	// that many times the sum of the activations from a product, before it is made.
+	const int bits = (l.planes >> 4) + (l.planes & 15), middle = bits - 1;
+	const int centred = !l.min && (bits < 8 || BYTE_BIAS);
 #pragma GCC unroll 8
 	for (int c = 0; c < n; c++)
 		y[c] = vf_set(0);
@@ -102,24 +104,24 @@ INLINE void tile_product(realm_layout l, const int n, const uint8_t *tile, const
 		for (int c = 0; c < n; c++) {
 			int64_t u = (int64_t)c * units + unit;
 			const int8_t *x = quants + 32 * u;
-			int low = sums[2 * u], high = sums[2 * u + 1];
+			const int32_t *less = sums + 3 * u;
 			vf t;
 			if (l.sub == 16) {
 				vi a = vi_set(0), b = a;
-				if (!l.min)
-					a = vi_set(-offset * low), b = vi_set(-offset * high);
+				if (centred)
+					a = vi_left(vi_set(less[0]), middle), b = vi_left(vi_set(less[1]), middle);
 				t = vf_add(vf_mul(vf_of_int(vi_dot(a, w, x, l.planes)), scale[0]), vf_mul(vf_of_int(vi_dot(b, w + 4, x + 16, l.planes)), scale[1]));
 				if (l.min)
-					t = vf_sub(t, vf_add(vf_mul(min[0], vf_set((float)low)), vf_mul(min[1], vf_set((float)high))));
+					t = vf_add(t, vf_add(vf_mul(min[0], vf_of_int(vi_set(less[0]))), vf_mul(min[1], vf_of_int(vi_set(less[1])))));
 			} else {
 				vi a = vi_set(0);
-				if (!l.min)
-					a = vi_set(-offset * (low + high));
+				if (centred)
+					a = vi_left(vi_set(less[2]), middle);
 				a = n > 1 ? vi_dot(vi_dot(a, w, x, l.planes), w + 4, x + 16, l.planes)
 				          : vi_add(vi_dot(a, w, x, l.planes), vi_dot(vi_set(0), w + 4, x + 16, l.planes));
 				t = vf_mul(vf_of_int(a), scale[0]);
 				if (l.min)
-					t = vf_sub(t, vf_mul(min[0], vf_set((float)(low + high))));
+					t = vf_add(t, vf_mul(min[0], vf_of_int(vi_set(less[2]))));
 			}
 			y[c] = vf_add(y[c], vf_mul(t, vf_set(scales[u])));
 		}
@@ -145,7 +147,7 @@ INLINE void store_rows(float *out, vf y, int64_t row, int64_t row_first, int64_t
 // stay in the cache of a core.
 #define BLOCK 128
 
-INLINE void product(realm_layout l, const uint8_t *weights, const realm_tile *at, int units, int offset,
+INLINE void product(realm_layout l, const uint8_t *weights, const realm_tile *at, int units,
 	int64_t first, int64_t last, int64_t row_first, int64_t row_last,
 	const int8_t *quants, const float *scales, const int32_t *sums, int columns,
 	float *out, int64_t stride, const float *bias) {
@@ -158,15 +160,15 @@ INLINE void product(realm_layout l, const uint8_t *weights, const realm_tile *at
 				int n = end - c;
 				const int8_t *q = quants + (int64_t)c * units * 32;
 				const float *s = scales + (int64_t)c * units;
-				const int32_t *b = sums + (int64_t)c * units * 2;
+				const int32_t *b = sums + (int64_t)c * units * 3;
 				if (n >= COLUMNS) {
-					tile_product(l, n = COLUMNS, tile, at, units, offset, c == 0, q, s, b, y);
+					tile_product(l, n = COLUMNS, tile, at, units, c == 0, q, s, b, y);
 				} else if (n >= 4) {
-					tile_product(l, n = 4, tile, at, units, offset, c == 0, q, s, b, y);
+					tile_product(l, n = 4, tile, at, units, c == 0, q, s, b, y);
 				} else if (n >= 2) {
-					tile_product(l, n = 2, tile, at, units, offset, c == 0, q, s, b, y);
+					tile_product(l, n = 2, tile, at, units, c == 0, q, s, b, y);
 				} else {
-					tile_product(l, n = 1, tile, at, units, offset, c == 0, q, s, b, y);
+					tile_product(l, n = 1, tile, at, units, c == 0, q, s, b, y);
 				}
 				for (int k = 0; k < n; k++, c++)
 					store_rows(out + (int64_t)c * stride, y[k], 16 * i, row_first, row_last, bias);
@@ -176,11 +178,11 @@ INLINE void product(realm_layout l, const uint8_t *weights, const realm_tile *at
 }
 
 #define PRODUCT(name, ...) \
-	static TARGET void name(const uint8_t *weights, const realm_tile *at, int units, int offset, \
+	static TARGET void name(const uint8_t *weights, const realm_tile *at, int units, \
 		int64_t first, int64_t last, int64_t row_first, int64_t row_last, \
 		const int8_t *quants, const float *scales, const int32_t *sums, int columns, \
 		float *out, int64_t stride, const float *bias) { \
-		product((realm_layout){__VA_ARGS__}, weights, at, units, offset, first, last, row_first, row_last, \
+		product((realm_layout){__VA_ARGS__}, weights, at, units, first, last, row_first, row_last, \
 			quants, scales, sums, columns, out, stride, bias); \
 	}
 

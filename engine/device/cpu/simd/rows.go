@@ -21,16 +21,16 @@ func (r *Rows) Row(i int) []float32 {
 type Activations struct {
 	Quants []int8    // [n][width]
 	Scales []float32 // [n][width/32]
-	Sums   []int32   // [n][width/16] of the quants
+	Sums   []int32   // [n][width/32] of the quants, negative: first half, second half, both
 }
 
 // NewActivations returns room for rows of that many elements in all.
 func NewActivations(elements int) Activations {
-	return Activations{make([]int8, elements), make([]float32, elements/unit), make([]int32, 2*elements/unit)}
+	return Activations{make([]int8, elements), make([]float32, elements/unit), make([]int32, 3*elements/unit)}
 }
 
 // ActivationBytes returns the memory of NewActivations.
-func ActivationBytes(elements int) int64 { return int64(elements) + 12*int64(elements/unit) }
+func ActivationBytes(elements int) int64 { return int64(elements) + 16*int64(elements/unit) }
 
 // Multiplication is what a product works on: the tiles of packed weights with
 // columns [First, Last) of activations, of which every row is one.

@@ -66,7 +66,7 @@ INLINE vf vf_erf(vf x) {
 
 static TARGET void quantise(const float *x, int64_t stride, int width, int rows, int8_t *quants, float *scales, int32_t *sums) {
 	for (int t = 0; t < rows; t++, x += stride) {
-		for (int i = 0; i < width; i += 32, quants += 32, scales++, sums += 2) {
+		for (int i = 0; i < width; i += 32, quants += 32, scales++, sums += 3) {
 			vf a = vf_load(x + i), b = vf_load(x + i + 16);
 			float peak = vf_largest(vf_max(vf_abs(a), vf_abs(b)));
 			vf inverse = vf_set(peak < 1e-30f ? 0 : 127 / peak);
@@ -74,8 +74,9 @@ static TARGET void quantise(const float *x, int64_t stride, int width, int rows,
 			vi_store_i8(quants, p);
 			vi_store_i8(quants + 16, q);
 			*scales = peak / 127;
-			sums[0] = vi_sum(p);
-			sums[1] = vi_sum(q);
+			sums[0] = -vi_sum(p);
+			sums[1] = -vi_sum(q);
+			sums[2] = sums[0] + sums[1];
 		}
 	}
 }
@@ -191,20 +192,27 @@ INLINE float highest(const float *x, int width) {
 }
 
 // exponentials returns the sum of e^(x-h), and writes them to out if there is one.
+// Long rows are added up in pieces, so that no small number meets a large sum.
 INLINE float exponentials(float *out, const float *x, int width, float h) {
-	vf sum = vf_set(0);
-	for (int i = 0; i < width; i += 16) {
-		vf e = vf_exp(vf_sub(load_some(x + i, width - i), vf_set(h)));
-		if (width - i < 16) {
-			float some[16] = {0};
-			store_some(some, e, width - i);
-			e = vf_load(some);
+	const int piece = 1024;
+	vf total = vf_set(0);
+	for (int first = 0; first < width; first += piece) {
+		int last = first + piece < width ? first + piece : width;
+		vf sum = vf_set(0);
+		for (int i = first; i < last; i += 16) {
+			vf e = vf_exp(vf_sub(load_some(x + i, last - i), vf_set(h)));
+			if (last - i < 16) {
+				float some[16] = {0};
+				store_some(some, e, last - i);
+				e = vf_load(some);
+			}
+			sum = vf_add(sum, e);
+			if (out)
+				store_some(out + i, e, last - i);
 		}
-		sum = vf_add(sum, e);
-		if (out)
-			store_some(out + i, e, width - i);
+		total = vf_add(total, sum);
 	}
-	return vf_sum(sum);
+	return vf_sum(total);
 }
 
 static TARGET void softmax(float *x, int width) {
