@@ -57,7 +57,7 @@ func (m *Model) AddAdapter(ctx context.Context, a *lora.Adapter) (*Adapter, erro
 	if err := m.core.Usable(); err != nil {
 		return nil, fmt.Errorf("engine: load adapter: %w", err)
 	}
-	fitted, err := a.Fit(m.model.AdapterTarget())
+	fitted, err := a.Fit(m.AdapterTarget())
 	if err != nil {
 		return nil, fmt.Errorf("engine: load adapter: %w", err)
 	}
@@ -71,6 +71,10 @@ func (m *Model) AddAdapter(ctx context.Context, a *lora.Adapter) (*Adapter, erro
 	}
 	return &Adapter{model: m, slot: slot}, nil
 }
+
+// AdapterTarget returns the model as adapters are held to it: which of its matrices take
+// one, and their sizes.
+func (m *Model) AdapterTarget() lora.Target { return m.model.AdapterTarget() }
 
 // Model returns the model of the adapter.
 func (a *Adapter) Model() *Model { return a.model }

@@ -77,22 +77,32 @@ func TestAdapterRows(t *testing.T) {
 	})
 }
 
-// TestAdapterPlain has steps without adapters use the programs that they had before
-// there were any.
+// TestAdapterPlain has texts without an adapter cost what they did before there were
+// any: they use the same programs, and as many dispatches and bytes.
 func TestAdapterPlain(t *testing.T) {
-	e := open(t, engine.Options{Device: "cpu"})
-	m := load(t, e, engine.LoadOptions{CacheTokens: 4096})
-	write(t, askWith(t, m, nil, 0, question), engine.GenerateOptions{})
-	a := add(t, m, models.Pirate)
-	before := e.Totals().Compiles
-	write(t, askWith(t, m, nil, 0, question), engine.GenerateOptions{})
-	if n := e.Totals().Compiles; n != before {
-		t.Errorf("%d programs were compiled for a text without an adapter", n-before)
-	}
-	write(t, askWith(t, m, a, 1, question), engine.GenerateOptions{})
-	if n := e.Totals().Compiles; n == before {
-		t.Error("no program was compiled for a text with an adapter")
-	}
+	eachDevice(t, func(t *testing.T, e *engine.Engine) {
+		m := load(t, e, engine.LoadOptions{CacheTokens: 4096})
+		cost := func(a *engine.Adapter, scale float32) (compiles int64, c device.Counters) {
+			s := askWith(t, m, a, scale, question)
+			s.NoPrefix()
+			totals, before := e.Totals(), e.Counters()
+			write(t, s, engine.GenerateOptions{MaxTokens: 8})
+			now := e.Counters()
+			return e.Totals().Compiles - totals.Compiles, device.Counters{
+				Submits: now.Submits - before.Submits, Dispatches: now.Dispatches - before.Dispatches,
+				Written: now.Written - before.Written, ReadBack: now.ReadBack - before.ReadBack,
+			}
+		}
+		cost(nil, 0)
+		_, want := cost(nil, 0)
+		a := add(t, m, models.Pirate)
+		if compiles, got := cost(nil, 0); compiles != 0 || got != want {
+			t.Errorf("%d programs compiled, %+v; it was %+v before there was an adapter", compiles, got, want)
+		}
+		if compiles, got := cost(a, 1); compiles == 0 || got.Dispatches <= want.Dispatches {
+			t.Errorf("with an adapter %d programs compiled, %+v: %+v without is no measure", compiles, got, want)
+		}
+	})
 }
 
 // TestAdapterPrefix has the index of prefixes hold pages of adapters apart.

@@ -42,7 +42,7 @@ func (e *Engine) again(ctx context.Context, f func() error) error {
 
 // reopen opens the device again and puts the models back onto it. The scheduler calls
 // it, while nothing is in flight.
-func (e *Engine) reopen(lost error) (device.Device, error) {
+func (e *Engine) reopen(lost error) error {
 	e.loading.Lock()
 	defer e.loading.Unlock()
 	start := time.Now()
@@ -55,7 +55,7 @@ func (e *Engine) reopen(lost error) (device.Device, error) {
 		select {
 		case <-time.After(wait):
 		case <-e.ctx.Done():
-			return nil, fmt.Errorf("engine: %w", ErrClosed)
+			return fmt.Errorf("engine: %w", ErrClosed)
 		}
 		d, err := e.openSame(info)
 		if err == nil {
@@ -63,15 +63,16 @@ func (e *Engine) reopen(lost error) (device.Device, error) {
 				e.mu.Lock()
 				e.device = d
 				e.mu.Unlock()
+				e.scheduler.SetDevice(d)
 				e.say(fmt.Sprintf("the device %s was lost (%v): opened again after %v; texts under way are read again and go on", info.Name, lost, time.Since(start).Round(time.Millisecond)))
-				return d, nil
+				return nil
 			}
 			_ = d.Close() // why it is of no use is known
 		}
 		failed = err
 	}
 	e.say(fmt.Sprintf("the device %s was lost (%v) and cannot be opened again: %v", info.Name, lost, failed))
-	return nil, fmt.Errorf("engine: reopen: %w, and it cannot be opened again: %w", lost, failed)
+	return fmt.Errorf("engine: reopen: %w, and it cannot be opened again: %w", lost, failed)
 }
 
 // openSame opens the device that was lost, and no other: on another one texts would

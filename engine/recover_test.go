@@ -264,6 +264,33 @@ func TestRecoverFails(t *testing.T) {
 	}
 }
 
+// TestRecoverHopeless: a device that is lost again each time before anything landed is
+// given up.
+func TestRecoverHopeless(t *testing.T) {
+	var e *engine.Engine
+	e, err := engine.Open(engine.Options{Device: "cpu", Notice: func(line string) {
+		if strings.Contains(line, "opened again after") {
+			e.Lose()
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	m := load(t, e, engine.LoadOptions{})
+	e.Lose()
+	run := e.Start(t.Context(), engine.Request{Sequence: ask(t, m, question), MaxTokens: 5})[0]
+	if _, err := drain(t.Context(), run); !errors.Is(err, device.ErrLost) {
+		t.Errorf("a run: %v", err)
+	}
+	if err := e.Ready(); !errors.Is(err, device.ErrLost) {
+		t.Errorf("ready: %v", err)
+	}
+	if n := e.Totals().Recoveries; n != 3 {
+		t.Errorf("opened again %d times", n)
+	}
+}
+
 // TestRecoverWhileClosing: an engine that is closed while its device is opened again
 // ends, and so do all that wait.
 func TestRecoverWhileClosing(t *testing.T) {

@@ -28,6 +28,10 @@ const benchBatchHelp = `Batch measures what a device does for many sequences at 
                beside what Leviathan's formula allows for the share of drafts that
                are right and the price of one
   fork         the time that forking a long sequence takes, and the pages
+  adapters     what adapters of rank 8, one a text, add to a step, and what those that
+               are there and nobody uses do
+  cycles       what is left after a thousand sequences that were opened, written on
+               and closed
 
 The long prompt is cut to what the context has room for. Speculation asks for an
 answer in the model's chat template, and needs a draft model: --draft, or for
@@ -62,6 +66,8 @@ func batchMeasurements() []batchMeasurement {
 		{"stall", (*batchBench).measureStall},
 		{"speculation", (*batchBench).measureSpeculation},
 		{"fork", (*batchBench).measureFork},
+		{"adapters", (*batchBench).measureAdapters},
+		{"cycles", (*batchBench).measureCycles},
 	}
 }
 
@@ -154,6 +160,8 @@ type batchDevice struct {
 	Stall       *stallReport       `json:"stall,omitempty"`
 	Speculation *speculationReport `json:"speculation,omitempty"`
 	Fork        *forkReport        `json:"fork,omitempty"`
+	Adapters    []adaptersReport   `json:"adapters,omitempty"`
+	Cycles      *cyclesReport      `json:"cycles,omitempty"`
 	Skipped     []string           `json:"skipped,omitempty"` // what was not measured, and why
 }
 
@@ -195,6 +203,7 @@ func (f *benchBatchFlags) drafts() bool {
 type batchBench struct {
 	*session
 	flags  *benchBatchFlags
+	file   *gguf.File
 	long   int // tokens of the long prompt
 	random *rand.Rand
 }
@@ -202,7 +211,7 @@ type batchBench struct {
 // measureDevice makes the measurements of one device.
 func (f *benchBatchFlags) measureDevice(c *cobra.Command, file *gguf.File, option string) (d batchDevice, err error) {
 	ctx, notes := c.Context(), c.ErrOrStderr()
-	b := &batchBench{flags: f, random: rand.New(rand.NewPCG(1, 0))} // the same tokens in every run
+	b := &batchBench{flags: f, file: file, random: rand.New(rand.NewPCG(1, 0))} // the same tokens in every run
 	load := f.load
 	if load.cacheTokens, err = f.cacheTokens(file); err != nil {
 		return d, &modelError{err}
@@ -246,9 +255,11 @@ func (f *benchBatchFlags) cacheTokens(file *gguf.File) (int, error) {
 	if slices.Contains(f.measure, "stall") {
 		need += min(int(f.long), length)
 	}
-	if slices.Contains(f.measure, "sequences") {
-		each := (int(f.prompt) + int(f.tokens) + device.PageTokens - 1) / device.PageTokens * device.PageTokens
-		need = max(need, slices.Max(f.sequences)*each)
+	each := (int(f.prompt) + int(f.tokens) + device.PageTokens - 1) / device.PageTokens * device.PageTokens
+	for name, texts := range map[string][]int{"sequences": f.sequences, "adapters": adapterTexts()} {
+		if slices.Contains(f.measure, name) {
+			need = max(need, slices.Max(texts)*each)
+		}
 	}
 	return need, nil
 }

@@ -69,6 +69,20 @@ func (d *batchDevice) print(w io.Writer, r *batchReport) error {
 	if f := d.Fork; f != nil {
 		fmt.Fprintf(w, "a fork of %d tokens: %v in the median, %v at most; %d forks took %d pages\n", f.Tokens, seconds(f.Time.Median), seconds(f.Time.Max), forks, f.Pages)
 	}
+	if len(d.Adapters) > 0 {
+		fmt.Fprintf(w, "a step with adapters of rank %d, one a text, and without\n", adapterRank)
+		fmt.Fprintln(t, "texts\twithout\twith\tmore\tdispatches\twith\tbefore there were any\t")
+		for _, a := range d.Adapters {
+			fmt.Fprintf(t, "%d\t%v\t%v\t%.1f%%\t%.4g\t%.4g\t%.4g\t\n", a.Texts, seconds(a.Without.Median), seconds(a.With.Median), 100*a.Share, a.Unused, a.Adapted, a.Before)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	if c := d.Cycles; c != nil {
+		fmt.Fprintf(w, "%d sequences opened, written on and closed, %v each: %d pages, %d goroutines and %d bytes of the device are left\n",
+			c.Cycles, seconds(c.Seconds), c.Pages, c.Goroutines, c.Bytes)
+	}
 	for _, line := range d.Skipped {
 		fmt.Fprintln(w, line)
 	}

@@ -37,6 +37,17 @@ func TestBenchBatch(t *testing.T) {
 	if f := d.Fork; f == nil || f.Tokens != 200 || f.Time.Median <= 0 || f.Pages != 0 {
 		t.Errorf("%+v", d.Fork)
 	}
+	if a := d.Adapters; len(a) != 2 || a[0].Texts != 1 || a[1].Texts != 8 {
+		t.Errorf("%+v", a)
+	}
+	for _, a := range d.Adapters {
+		if !(a.Rank == 8 && a.Without.Median > 0 && a.With.Median > 0 && a.Share > -1 && a.Before > 0 && a.Unused == a.Before && a.Adapted > a.Unused) {
+			t.Errorf("%+v", a)
+		}
+	}
+	if c := d.Cycles; c == nil || c.Cycles != 1000 || c.Seconds <= 0 || c.Pages != 0 || c.Goroutines > 0 || c.Bytes != 0 {
+		t.Errorf("%+v", c)
+	}
 	if len(d.Skipped) != 0 {
 		t.Errorf("skipped %q", d.Skipped)
 	}
@@ -51,7 +62,7 @@ func TestBenchBatch(t *testing.T) {
 func TestBenchBatchRefused(t *testing.T) {
 	f := newFolder(t)
 	for _, c := range []struct{ args, want string }{
-		{"--measure magic", "want some of sequences, stall, speculation, fork"},
+		{"--measure magic", "want some of sequences, stall, speculation, fork, adapters, cycles"},
 		{"--sequences 0", "want 1 to 1024"},
 		{"--sequences 1,9999", "want 1 to 1024"},
 		{"--tokens 1", "want 2 to 65536"},
@@ -93,8 +104,10 @@ func TestBatchTable(t *testing.T) {
 				Plain: spread{9, 10, 11}, Drafted: spread{14, 15, 16}, Speedup: 1.5, Accepted: 90, Proposed: 120, Acceptance: 0.9,
 				DraftCost: 0.25, RowCost: 0.1, Allowed: 2, Drafts: 4, Priced: 1.6, PricedWith: 3,
 			},
-			Fork:    &forkReport{2000, spread{1e-6, 2e-6, 3e-5}, 0},
-			Skipped: []string{"something"},
+			Fork:     &forkReport{2000, spread{1e-6, 2e-6, 3e-5}, 0},
+			Adapters: []adaptersReport{{8, 8, spread{0.04, 0.05, 0.06}, spread{0.05, 0.06, 0.07}, 0.125, 127, 127, 183}},
+			Cycles:   &cyclesReport{1000, 0.05, 0, 0, 0},
+			Skipped:  []string{"something"},
 		}},
 	}
 	const want = `m.gguf: 3 times, f16 keys and values
@@ -116,6 +129,10 @@ answers with drafts of d.gguf; tokens/s
 90 of 120 drafts accepted, 90% of those judged; a draft costs 0.25 of a token, a row that is checked 0.10 of a step
 1.50 times as fast; Leviathan's formula allows 2.00 with 4 drafts (0.75 of it), 1.60 with 3 where rows are priced (0.94 of it)
 a fork of 2000 tokens: 2µs in the median, 30µs at most; 200 forks took 0 pages
+a step with adapters of rank 8, one a text, and without
+  texts  without  with   more  dispatches  with  before there were any
+      8     50ms  60ms  12.5%         127   183                    127
+1000 sequences opened, written on and closed, 50ms each: 0 pages, 0 goroutines and 0 bytes of the device are left
 something
 `
 	var b strings.Builder

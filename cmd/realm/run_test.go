@@ -46,6 +46,19 @@ func TestRun(t *testing.T) {
 	f.holds("question.txt", "chatml.jinja")
 }
 
+// TestRunLostDevice: the answer goes on where the device was lost, and that is said.
+func TestRunLostDevice(t *testing.T) {
+	t.Setenv(loseVariable, "4")
+	o := newFolder(t).good("", "run", "--device", "cpu", question)
+	if o.stdout != answer || !strings.Contains(o.stderr, "was lost") || !strings.Contains(o.stderr, "opened again") {
+		t.Errorf("printed %q and %q", o.stdout, o.stderr)
+	}
+	t.Setenv(loseVariable, "soon")
+	if o := newFolder(t).realm("", "run", "--device", "cpu", question); o.code != exitUsage || !strings.Contains(o.stderr, loseVariable) {
+		t.Errorf("exit code %d, %q", o.code, o.stderr)
+	}
+}
+
 // TestRunAnyDevice asks without a device named: whatever is used, the answer is
 // the same, and standard output has nothing else.
 func TestRunAnyDevice(t *testing.T) {

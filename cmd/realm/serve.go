@@ -129,8 +129,12 @@ func (f *serveFlags) run(c *cobra.Command, ready func(page string)) (err error) 
 	}
 	ctx, notes := c.Context(), c.ErrOrStderr()
 	quietMesa()
+	lose, err := loseDeviceAfter()
+	if err != nil {
+		return err
+	}
 	level := &slog.LevelVar{}
-	s, err := server.New(ctx, x, server.Options{Version: version(), Log: newLog(notes, x, level), Level: level})
+	s, err := server.New(ctx, x, server.Options{Version: version(), Log: newLog(notes, x, level), Level: level, LoseDeviceAfter: lose})
 	if err != nil {
 		return err
 	}

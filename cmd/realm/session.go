@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -197,10 +198,14 @@ func openSession(ctx context.Context, notes io.Writer, f *gguf.File, name string
 	if err != nil {
 		return nil, err
 	}
+	lose, err := loseDeviceAfter()
+	if err != nil {
+		return nil, err
+	}
 	quietMesa()
 	start := time.Now()
 	e, err := engine.Open(engine.Options{
-		Device: name, Memory: int64(d.memory), CacheMemory: int64(d.kv), Threads: int(d.threads),
+		Device: name, Memory: int64(d.memory), CacheMemory: int64(d.kv), Threads: int(d.threads), LoseDeviceAfter: lose,
 		Notice: func(line string) { fmt.Fprintln(notes, "realm: "+line) },
 	})
 	if err != nil {
@@ -232,6 +237,22 @@ func (s *session) Close() error {
 		err = errors.Join(err, s.draftFile.Close())
 	}
 	return err
+}
+
+// loseVariable has the device be lost after so many steps, once, as if its driver had
+// been reset. It is for tests of what comes then.
+const loseVariable = "REALM_LOSE_DEVICE_AFTER"
+
+func loseDeviceAfter() (uint64, error) {
+	text := os.Getenv(loseVariable)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %q is no number of steps: %w", loseVariable, text, engine.ErrOption)
+	}
+	return n, nil
 }
 
 // quietMesa gives Mesa's software Vulkan driver the folder that it looks for

@@ -46,7 +46,7 @@ func adapters(ctx context.Context, r *Rig) error {
 		{"one that there is not", func() error { return s.wantNoAdapter(ctx, plain.with("adapter", "parrot")) }},
 		{"loaded twice", func() error { return refused(s.admin(ctx, "load", load), "INVALID_REQUEST") }},
 		{"a file outside of adapter-root", func() error {
-			return refused(s.admin(ctx, "load", params{"lora_name": "out", "lora_path": "../realm.toml"}), "INVALID_REQUEST")
+			return refused(s.admin(ctx, "load", params{"lora_name": "out", "lora_path": "../realm.toml"}), "FORBIDDEN")
 		}},
 		{"removing", func() error { return s.admin(ctx, "unload", params{"lora_name": "arr"}) }},
 		{"removed", func() error { return s.wantNoAdapter(ctx, arr) }},

@@ -19,7 +19,6 @@ type Options struct {
 	Binary    string // path of the binary; "": one is built
 	Device    string // as --device has it; "": auto
 	Artifacts string // folder for pictures and logs; "": they are not kept
-	Pictures  string // folder for the pictures of the pages that docs show; "": none are made
 	// Limit bounds a check; 0: ten minutes.
 	Limit time.Duration
 }

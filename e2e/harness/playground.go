@@ -96,9 +96,7 @@ func playground(ctx context.Context, r *Rig) error {
 
 // stops asks for a text that is long, and stops it.
 func (t *tab) stops() {
-	t.click("#open-settings")
-	t.do("focus the temperature", chromedp.Focus(chromedp.CSS("#temperature")))
-	t.press(kb.End) // the hottest, which does not come to an end
+	t.hot(true)
 	t.asks("Tell me a long story about every country that there is.")
 	t.wait("the answer begins", lastAnswer+`.length > 0`)
 	t.click("#stop")
@@ -108,8 +106,18 @@ func (t *tab) stops() {
 		t.fail(fmt.Errorf("an answer that was stopped says %q of itself", facts))
 	}
 	t.keep("stopped")
+	t.hot(false)
+}
+
+// hot has answers be drawn at the highest temperature, where they come to no end, or not.
+func (t *tab) hot(on bool) {
+	t.opens("settings")
 	t.do("focus the temperature", chromedp.Focus(chromedp.CSS("#temperature")))
-	t.press(kb.Home)
+	if on {
+		t.press(kb.End)
+	} else {
+		t.press(kb.Home)
+	}
 	t.click("#settings .close")
 }
 

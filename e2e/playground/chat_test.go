@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/realm-webgpu/realm/web/config"
 )
 
 // TestChat asks, goes on, asks otherwise and again, and finds it all when the page is
@@ -59,8 +61,38 @@ func TestChat(t *testing.T) {
 	}
 	x.want(`document.querySelector("button.chat[aria-current]").title == "` + france + `"`)
 	x.click("li:has([aria-current]) button.small")
+	x.want(`document.activeElement.textContent == "Really remove"`)
+	x.click("li:has([aria-current]) button.small")
 	x.want(exchanges + ` == 0 && document.querySelectorAll("button.chat").length == 1`)
 }
+
+// TestLeave goes to another chat while an answer is under way: what there is of it is there
+// when one comes back, and no more comes; and a chat that is removed in the middle of one stays away.
+func TestLeave(t *testing.T) {
+	x := visit(t, serve(t, slow))
+	x.askLong()
+	x.click("#new-chat")
+	x.want(exchanges + ` == 0 && document.querySelector("#stop").hidden`)
+	x.click("button.chat")
+	x.want(`document.querySelector(".exchange :is([data-status=stopped], [data-status=lost]) > .text")?.textContent.startsWith("[")`)
+	x.idle()
+	x.click("#new-chat")
+	x.want(exchanges + " == 0")
+	x.askLong()
+	x.want(`document.querySelectorAll("button.chat").length == 2`)
+	for range 2 {
+		x.click("li:has([aria-current]) button.small")
+	}
+	x.want(exchanges + ` == 0 && document.querySelectorAll("button.chat").length == 1`)
+	x.reload()
+	x.want(`document.querySelectorAll("button.chat").length == 1`)
+}
+
+// slowly is how many calls a second the guest may make where an answer has to be there
+// long enough for somebody to stop it: about three go to a token.
+const slowly = 240
+
+func slow(c *config.Config) { c.Tenants.Guest.CallsPerSecond = slowly }
 
 // long is a schema of a long answer: hundreds of tokens, whatever the model.
 const long = `{"type": "array", "items": {"type": "boolean"}, "minItems": 80, "maxItems": 80}`
@@ -75,12 +107,12 @@ func (x *tab) askLong() {
 	x.write("#schema", long)
 	x.do(chromedp.SendKeys(chromedp.CSS("#message"), "Go on"))
 	x.click("#send")
-	x.want(`document.querySelector("[data-status=streaming] > .text")?.textContent.length > 12`)
+	x.want(`document.querySelector("[data-status=streaming] > .text")?.textContent.length > 24`)
 }
 
 // TestStop stops an answer: what there is of it stays.
 func TestStop(t *testing.T) {
-	x := visit(t, serve(t, nil))
+	x := visit(t, serve(t, slow))
 	for _, stop := range []func(){
 		func() { x.click("#stop") },
 		func() { x.press("\u001b") },
@@ -97,6 +129,7 @@ func TestStop(t *testing.T) {
 		}
 	}
 	x.write("#schema", " ")
+	x.click("#new-chat") // with halves of answers before it, atlas is not to be relied upon
 	x.ask(france)
 	x.wantAnswers(paris)
 }

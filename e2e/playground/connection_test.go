@@ -1,16 +1,16 @@
 package playground
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"os/exec"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/realm-webgpu/realm/e2e/realm"
 	"github.com/realm-webgpu/realm/web/config"
 	"github.com/realm-webgpu/realm/web/tenant"
 )
@@ -96,75 +96,59 @@ func TestLimit(t *testing.T) {
 	x.picture("limit")
 }
 
-// binary is realm as it is shipped.
-type binary struct {
-	*testing.T
-	path string
-}
-
-// address finds where a server says that its page is.
-var address = regexp.MustCompile(`the playground is at (\S+) `)
-
-// start runs realm serve, and returns the address of the page and what kills it.
-func (b binary) start(listen string) (url string, kill func()) {
-	b.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	run := exec.CommandContext(ctx, b.path, "serve", "--device", "cpu", "--listen", listen)
-	run.WaitDelay = 10 * time.Second
-	notes, err := run.StderrPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := run.Start(); err != nil {
-		b.Fatal(err)
-	}
-	kill = func() {
-		cancel() // as kill -9 does
-		_ = run.Wait()
-	}
-	b.Cleanup(kill)
-	for lines := bufio.NewScanner(notes); lines.Scan(); {
-		if m := address.FindStringSubmatch(lines.Text()); m != nil {
-			go func() {
-				for lines.Scan() { //nolint:revive // it must not block on a full pipe
-				}
-			}()
-			return m[1], kill
-		}
-	}
-	b.Fatal("realm serve ended before it listened")
-	return "", nil
-}
-
-// TestRestart kills the server in the middle of an answer and starts it again: the page
+// TestRestart ends the server in the middle of an answer and starts it again: the page
 // comes back by itself, and the answer goes on where it was.
 func TestRestart(t *testing.T) {
-	b := binary{t, filepath.Join(t.TempDir(), "realm")}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", b.path, "../../cmd/realm").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	path, err := realm.Build(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Setenv("XDG_DATA_HOME", t.TempDir())
-	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	url, kill := b.start("127.0.0.1:0")
-	x := visit(t, url)
-	x.askLong()
-	x.write("#message", "a draft") // what the person writes meanwhile stays
-	kill()
-	x.want(`document.querySelector("#status").dataset.state == "waiting" && document.querySelector("[data-status=broken]")`)
-	const text = `document.querySelector(".reply > .text").textContent`
-	before := get[string](x, text)
-	if !strings.HasPrefix(before, "[") || strings.HasSuffix(before, "]") {
-		t.Fatalf("the answer was %q when the connection broke", before)
+	start := func(t *testing.T, listen string) *realm.Process {
+		t.Helper()
+		// It does not wait for the answer when it is told to end.
+		p, err := realm.Place{Binary: path, Dir: t.TempDir()}.Serve(context.Background(), fmt.Sprintf(`device = "cpu"
+listen = %q
+admin-listen = "127.0.0.1:0"
+[timeouts]
+drain = "10ms"
+[tenants.guest]
+calls-per-second = %d
+`, listen, slowly))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Kill)
+		return p
 	}
-	x.picture("broken")
-	b.start(strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
-	x.connected()
-	x.want(fmt.Sprintf(`document.querySelector("[data-status=streaming]") && %s.startsWith(%q)`, text, before))
-	x.idle()
-	if got := x.answers()[0]; !strings.HasPrefix(got, before) || !strings.HasSuffix(got, "]") {
-		t.Errorf("it was %q and ended with %q", before, got)
-	}
-	if draft := get[string](x, `document.querySelector("#message").value`); draft != "a draft" {
-		t.Errorf("the draft is %q", draft)
+	for _, signal := range []os.Signal{os.Kill, os.Interrupt} {
+		t.Run(signal.String(), func(t *testing.T) {
+			p := start(t, "127.0.0.1:0")
+			x := visit(t, p.URL+"/")
+			x.askLong()
+			x.write("#message", "a draft") // what the person writes meanwhile stays
+			if err := p.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.End(); err != nil {
+				t.Fatal(err)
+			}
+			x.want(`document.querySelector("#status").dataset.state == "waiting" && document.querySelector("[data-status=broken]")`)
+			const text = `document.querySelector(".reply > .text").textContent`
+			before := get[string](x, text)
+			if !strings.HasPrefix(before, "[") || strings.HasSuffix(before, "]") {
+				t.Fatalf("the answer was %q when the connection broke", before)
+			}
+			x.picture("broken")
+			start(t, strings.TrimPrefix(p.URL, "http://"))
+			x.connected()
+			x.want(fmt.Sprintf(`!document.querySelector("[data-status=broken]") && %s.startsWith(%q)`, text, before))
+			x.idle()
+			if got := x.answers()[0]; !strings.HasPrefix(got, before) || !strings.HasSuffix(got, "]") {
+				t.Errorf("it was %q and ended with %q", before, got)
+			}
+			if draft := get[string](x, `document.querySelector("#message").value`); draft != "a draft" {
+				t.Errorf("the draft is %q", draft)
+			}
+		})
 	}
 }

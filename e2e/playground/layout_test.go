@@ -174,7 +174,7 @@ func TestKeyboard(t *testing.T) {
 
 // TestReducedMotion moves nothing for those who do not want it.
 func TestReducedMotion(t *testing.T) {
-	x := visit(t, serve(t, nil))
+	x := visit(t, serve(t, slow))
 	x.prefer("prefers-reduced-motion", "reduce")
 	x.askLong()
 	if n := get[int](x, `document.getAnimations().length`); n != 0 {

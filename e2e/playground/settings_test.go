@@ -3,8 +3,13 @@ package playground
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/realm-webgpu/realm/guest"
+	"github.com/realm-webgpu/realm/web/config"
 )
 
 // TestSchema holds an answer to a schema, and says at the box what is wrong with one:
@@ -136,4 +141,22 @@ func TestSettings(t *testing.T) {
 	x.click("#new-chat")
 	x.ask(france)
 	x.wantAnswers(paris)
+}
+
+// TestGuests has another guest make the answer.
+func TestGuests(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "mine.wasm"), guest.Module, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	x := visit(t, serve(t, func(c *config.Config) { c.GuestRoot = folder }))
+	x.connected()
+	x.click("#open-settings")
+	x.choose("#guest", "mine")
+	x.ask(france)
+	x.wantAnswers(paris)
+	x.clickText("Code")
+	if code := x.text("#code code"); !strings.Contains(code, `"guest": "mine"`) {
+		t.Errorf("the guest is not asked for: %s", code)
+	}
 }

@@ -39,6 +39,7 @@ func Build(ctx context.Context, dir string) (string, error) {
 type Place struct {
 	Binary string
 	Dir    string
+	Env    []string // variables besides those of this process
 }
 
 // Put writes a file of the folder and returns its path. The name has slashes.
@@ -52,6 +53,7 @@ func (p Place) Command(ctx context.Context, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, p.Binary, args...)
 	c.Dir = p.Dir
 	c.Env = append(os.Environ(), "HOME="+p.Dir, "XDG_DATA_HOME="+p.Dir, "XDG_CONFIG_HOME="+p.Dir, "XDG_CACHE_HOME="+p.Dir)
+	c.Env = append(c.Env, p.Env...)
 	return c
 }
 

@@ -56,7 +56,7 @@ func NewHome(t testing.TB) *Home {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	return &Home{t, Place{path, dir}, dir}
+	return &Home{t, Place{Binary: path, Dir: dir}, dir}
 }
 
 // Put writes a file and returns its path.

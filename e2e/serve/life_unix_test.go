@@ -43,7 +43,7 @@ func TestHangup(t *testing.T) {
 		t.Fatalf("%+v", m)
 	}
 	_, body := begun(t, s)
-	h.Configure("default-model = 'globe'\n[[models]]\nname = 'globe'\npath = '" + filepath.ToSlash(path) + "'\n[queue]\nlimit = 7\n")
+	h.Configure("default-model = 'globe'\n[[models]]\nname = 'globe'\npath = '" + filepath.ToSlash(path) + "'\n[queue]\nlimit = 7\n[log]\nlevel = 'warn'\n")
 	s.Signal(syscall.SIGHUP)
 	s.Wait("it was read", func() bool { return strings.Contains(s.Log(), "the configuration was read again") })
 	if !strings.Contains(s.Log(), "key=queue.limit") {
@@ -61,6 +61,9 @@ func TestHangup(t *testing.T) {
 	}
 	if m := last(t, c, "long"); m.Status != "complete" {
 		t.Errorf("a call that was under way: %+v", m)
+	}
+	if strings.Contains(s.Log(), "route=/v1/chat/completions") {
+		t.Errorf("a request was logged below the new level: %s", s.Log())
 	}
 	h.Configure("listen-on = 1\n")
 	s.Signal(syscall.SIGHUP)

@@ -57,7 +57,7 @@ func (s *Scheduler) NewModel(w *model.Model, cache device.Cache, pool *kv.Pool, 
 		cache:     cache,
 		pool:      pool,
 		context:   o.Context,
-		chunk:     min(s.device.Info().MaxRows, o.Context),
+		chunk:     min(s.current().Info().MaxRows, o.Context),
 		vocab:     config.VocabularySize,
 		width:     config.EmbeddingLength,
 		encoder:   config.Encoder,
@@ -205,7 +205,7 @@ func (m *Model) compile(key programKey) (*executable, error) {
 		Hidden:    key.choice.hidden,
 		Banks:     banks,
 	})
-	x, err := m.scheduler.device.Compile(p)
+	x, err := m.scheduler.current().Compile(p)
 	if err != nil {
 		return nil, fmt.Errorf("engine: compile: %w", err)
 	}

@@ -15,10 +15,24 @@ import (
 // it is how often a device may be lost before any step has landed.
 const maxLosses = 3
 
-// Reopen opens a device in place of one that was lost, and puts the models back onto
-// it: see Model.Restore. It is called while nothing is in flight, from the goroutine
-// that makes steps.
-type Reopen func(lost error) (device.Device, error)
+// Reopen opens a device in place of one that was lost, puts the models back onto it
+// (see Model.Restore) and gives it to SetDevice. It is called while nothing is in
+// flight, from the goroutine that makes steps.
+type Reopen func(lost error) error
+
+// SetDevice has steps go to another device from now on. It is for Reopen.
+func (s *Scheduler) SetDevice(d device.Device) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.device = d
+}
+
+// current returns the device.
+func (s *Scheduler) current() device.Device {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.device
+}
 
 // Ready returns nil, or why nothing is computed now: a device.ErrLost while the device
 // is being opened again, and for good where it could not be; ErrClosed.
@@ -112,16 +126,14 @@ func (s *Scheduler) recover() {
 	for _, x := range programs {
 		x.Release()
 	}
-	var d device.Device
 	s.futile++
 	err := fmt.Errorf("engine: lost %d times without a step between: %w", s.futile, lost)
 	if s.futile <= maxLosses {
-		d, err = s.options.Reopen(lost)
+		err = s.options.Reopen(lost)
 	}
 	s.mu.Lock()
 	s.generation++
 	if err == nil {
-		s.device = d
 		s.totals.Recoveries++
 	} else {
 		s.failAll(err)

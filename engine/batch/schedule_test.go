@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/realm-webgpu/realm/engine"
@@ -177,6 +178,52 @@ func TestQueueTimeout(t *testing.T) {
 	if running, waiting := tenant.Load(); running != 0 || waiting != 0 {
 		t.Errorf("%d run and %d wait in the end", running, waiting)
 	}
+}
+
+// TestQueueTimeoutPreempted has a run give its pages to another, and its turn to a third
+// that nobody takes from. However long it waits, it was taken in before, and goes on. The
+// clock is the test's.
+func TestQueueTimeoutPreempted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t, engine.Options{Device: "cpu", Threads: 1})
+		m := load(t, e, engine.LoadOptions{CacheTokens: 4 * 32})
+		e.SetQueueTimeout(time.Second)
+		tenant, err := e.NewTenant(engine.TenantOptions{MaxSequences: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		request := func(sequence func() (*engine.Sequence, error), priority, tokens int) engine.Request {
+			s, err := sequence()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Close)
+			return engine.Request{Sequence: s, Tokens: m.Encode(question, true), MaxTokens: tokens, Priority: priority}
+		}
+		ours := func() (*engine.Sequence, error) { return tenant.NewSequence(m) }
+		patient, greedy, slow := request(ours, 0, 60), request(m.NewSequence, 1, 60), request(ours, 1, 70)
+		var runs []*engine.Run
+		var last *engine.Run
+		started := make(chan struct{})
+		greedy.Notify = func() {
+			<-started
+			if last == nil && runs[0].Stats().Preemptions > 0 {
+				last = e.Start(t.Context(), slow)[0]
+			}
+		}
+		runs = e.Start(t.Context(), patient, greedy)
+		close(started)
+		synctest.Wait() // until nothing can be done but to take
+		if running, waiting := tenant.Load(); last == nil || running != 1 || waiting != 1 {
+			t.Fatalf("%d run and %d wait: the test is of nothing", running, waiting)
+		}
+		time.Sleep(time.Hour)
+		for _, run := range append([]*engine.Run{last}, runs...) {
+			if got := finish(t, run); len(got) < 60 {
+				t.Errorf("%d tokens", len(got))
+			}
+		}
+	})
 }
 
 // TestSlowTaker takes nothing from one run while another one goes on.

@@ -41,7 +41,7 @@ type Tenant struct {
 
 // Service is what a tenant has received, in tokens.
 type Service struct {
-	Read   int64 // tokens read, again after a preemption too
+	Read   int64 // tokens of prompts read; again, after a preemption, they cost it nothing
 	Chosen int64 // tokens chosen
 }
 

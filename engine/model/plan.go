@@ -73,6 +73,9 @@ func planOn(f *gguf.File, context int, t device.CacheType, sizes device.Sized, r
 type planes struct{}
 
 func (planes) MatrixBytes(f *quant.Format, rows, columns, experts int) int64 {
+	if n, err := f.RowBytes(columns); err == nil && f.Layout.Plain {
+		return int64(n) * int64(rows) * int64(max(experts, 1))
+	}
 	_, words := f.PlaneOffsets(rows*max(experts, 1), columns)
 	return 4 * int64(words)
 }

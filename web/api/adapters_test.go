@@ -41,11 +41,11 @@ func TestAdapters(t *testing.T) {
 
 // TestStreamOverLimit ends streams that have begun with an error that clients read.
 func TestStreamOverLimit(t *testing.T) {
-	r := newRig(t, func(o *service.Options) { o.Limits.Guest.Tokens = 40 }, nil)
+	r := newRig(t, func(o *service.Options) { o.Limits.Guest.EmitBytes = 400 }, nil)
 	doc := description(t)
 	for path, body := range map[string]string{
 		"/v1/chat/completions": question(`"stream":true,"ignore_eos":true`),
-		"/v1/completions":      `{"prompt":"The","stream":true,"ignore_eos":true,"max_tokens":100}`,
+		"/v1/completions":      `{"prompt":"The","stream":true,"ignore_eos":true,"max_tokens":300}`,
 		"/v1/responses":        `{"input":"What is the capital of France?","stream":true,"ignore_eos":true}`,
 	} {
 		_, text := r.do(t, path, body)

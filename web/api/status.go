@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"net/http/pprof"
 	"time"
@@ -20,7 +21,7 @@ func (s *Server) health(x *exchange) error { return x.json(http.StatusOK, status
 
 // ready implements GET /ready: requests are taken, or why not.
 func (s *Server) ready(x *exchange) error {
-	if err := s.service.Ready(); err != nil {
+	if err := cmp.Or(s.service.Ready(), s.service.DeviceReady()); err != nil {
 		return err
 	}
 	return x.json(http.StatusOK, status{"ready"})

@@ -136,7 +136,7 @@ func TestTenantOptions(t *testing.T) {
 		{"guest.handles = 1", `,"n":4`, 429, "QUOTA_EXCEEDED"},
 		{"guest.rows = 1", `,"n":4`, 200, "Paris"}, // they take turns
 		{"guest.pages = 1", long, 429, "QUOTA_EXCEEDED"},
-		{"guest.tokens = 25", long, 429, "QUOTA_EXCEEDED"},
+		{"guest.tokens = 10", long, 429, "QUOTA_EXCEEDED"},
 		{"guest.emit = 10", "", 429, "QUOTA_EXCEEDED"},
 		{"guest.calls-per-second = 1", "", 200, "Paris"}, // it waits
 		{"requests-per-minute = 1", "", 200, "Paris"},

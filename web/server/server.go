@@ -35,6 +35,8 @@ type Options struct {
 	Version string
 	Log     *slog.Logger
 	Level   *slog.LevelVar // of Log; nil: it does not change
+	// LoseDeviceAfter is the engine's: for tests.
+	LoseDeviceAfter uint64
 }
 
 // Server is a server that can be run once.
@@ -85,7 +87,7 @@ func New(ctx context.Context, c *config.Config, o Options) (s *Server, err error
 	s.engine, err = engine.Open(engine.Options{
 		Device: c.Device, Memory: int64(c.Memory.Total), CacheMemory: int64(c.Memory.KV), AdapterMemory: int64(c.Memory.Adapters),
 		Threads: c.Threads, QueueLimit: c.Queue.Limit, QueueTimeout: time.Duration(c.Timeouts.Queue),
-		Notice: func(line string) { s.log.Warn(line) },
+		Notice: func(line string) { s.log.Warn(line) }, LoseDeviceAfter: o.LoseDeviceAfter,
 	})
 	if err != nil {
 		return s, err

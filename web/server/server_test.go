@@ -289,3 +289,27 @@ func TestEnd(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPage has the playground at / and nothing of it elsewhere.
+func TestPage(t *testing.T) {
+	r := start(t, newConfig(t))
+	for path, want := range map[string]struct {
+		status int
+		kind   string
+	}{
+		"/":                   {http.StatusOK, "text/html; charset=utf-8"},
+		"/playground/main.js": {http.StatusOK, "text/javascript; charset=utf-8"},
+		"/playground/none.js": {http.StatusNotFound, "text/plain; charset=utf-8"},
+		"/index.html":         {http.StatusNotFound, "application/json"},
+		"/v1/none":            {http.StatusNotFound, "application/json"},
+	} {
+		p, err := http.Get(r.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Body.Close()
+		if p.StatusCode != want.status || p.Header.Get("Content-Type") != want.kind {
+			t.Errorf("%s: %d %s, want %d %s", path, p.StatusCode, p.Header.Get("Content-Type"), want.status, want.kind)
+		}
+	}
+}

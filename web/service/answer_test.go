@@ -95,3 +95,23 @@ func TestOwnCount(t *testing.T) {
 		t.Errorf("%+v of 28 tokens", u)
 	}
 }
+
+// TestSaved keeps what a tenant has kept between requests from others.
+func TestSaved(t *testing.T) {
+	s := newService(t, func(o *Options) { o.Tenants, o.SavedSequences = newStore(t), 4 })
+	a, b := newTenant(t, s, "a", nil), newTenant(t, s, "b", nil)
+	kept := &guest.Saved{Key: "mine", TTL: 60}
+	if _, err := ask(t.Context(), s, Call{Tenant: a, Request: guest.Request{Prompt: "The capital of France", MaxTokens: 1, Save: kept}}); err != nil {
+		t.Fatal(err)
+	}
+	goOn := func(x *Tenant) error {
+		_, err := ask(t.Context(), s, Call{Tenant: x, Request: guest.Request{Prompt: " is", MaxTokens: 1, Load: kept}})
+		return err
+	}
+	if err := goOn(b); err == nil {
+		t.Error("b goes on with a's text")
+	}
+	if err := goOn(a); err != nil {
+		t.Error(err)
+	}
+}

@@ -163,6 +163,15 @@ func (s *Service) Ready() error {
 	return nil
 }
 
+// DeviceReady says whether the device computes: nil, or that it was lost. Calls are
+// taken all the same while it is being opened again, and wait for it.
+func (s *Service) DeviceReady() error {
+	if err := s.options.Engine.Ready(); err != nil {
+		return errorOf(err)
+	}
+	return nil
+}
+
 // errDraining is what a call gets that comes too late.
 var errDraining = &Error{Code: Unavailable, Message: "the server is shutting down", RetryAfter: retryAfter}
 

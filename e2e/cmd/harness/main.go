@@ -33,7 +33,9 @@ type flags struct {
 	list   bool
 	only   names
 	report string
-	o      harness.Options
+	// pictures is a folder, "" for none.
+	pictures string
+	o        harness.Options
 }
 
 // names is a flag that may be given several times, or with commas.
@@ -70,7 +72,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (int, err
 	set.StringVar(&f.o.Binary, "binary", "", "test the binary at `PATH`, not one that is built for this")
 	set.StringVar(&f.o.Device, "device", "auto", "`DEVICE` to compute on, as realm run --device has it")
 	set.StringVar(&f.o.Artifacts, "artifacts", "", "keep pictures, logs and the report in the folder `DIR`")
-	set.StringVar(&f.o.Pictures, "pictures", "", "make the pictures of the pages that docs show, in the folder `DIR`")
+	set.StringVar(&f.pictures, "pictures", "", "make the pictures of the pages that docs show, in the folder `DIR`")
 	set.DurationVar(&f.o.Limit, "limit", 0, "how long one check may take (default 10m)")
 	if err := set.Parse(args); err != nil {
 		return exitUsage, nil // it was said
@@ -78,7 +80,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (int, err
 	if set.NArg() > 0 {
 		return exitUsage, fmt.Errorf("%q: there are flags only", set.Arg(0))
 	}
-	checks, err := choose(f.only)
+	checks := harness.Checks()
+	if f.pictures != "" {
+		checks = append(checks, harness.Pictures(f.pictures))
+	}
+	checks, err := choose(checks, f.only)
 	if err != nil {
 		return exitUsage, err
 	}
@@ -95,9 +101,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (int, err
 	return f.run(ctx, checks, stdout, out)
 }
 
-// choose returns the checks of names, all for none.
-func choose(only []string) ([]harness.Check, error) {
-	all := harness.Checks()
+// choose returns those checks that are named, or all where none is.
+func choose(all []harness.Check, only []string) ([]harness.Check, error) {
 	if len(only) == 0 {
 		return all, nil
 	}

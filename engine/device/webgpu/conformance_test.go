@@ -3,7 +3,6 @@ package webgpu
 import (
 	"errors"
 	"os"
-	"slices"
 	"testing"
 
 	"github.com/realm-webgpu/realm/engine/device/conformance"
@@ -47,12 +46,11 @@ func TestConformanceSplit(t *testing.T) {
 }
 
 // TestConformanceSlices runs the products the way that GPUs do, whatever the
-// adapter: the sum over k shared by the threads of a workgroup. Short, it has a
-// format of each size of blocks.
+// adapter: the sum over k shared by the threads of a workgroup. Short, it has one
+// format: how codecs and sums go together is no more than that.
 func TestConformanceSlices(t *testing.T) {
-	formats := []string{"", "F32", "Q4_0", "Q4_K"}
 	runSome(t, Options{Tuning: defaults(ClassDiscrete)}, func(c conformance.Case) bool {
-		return (c.Op == "matmul" || c.Op == "block" || c.Op == "experts") && (!testing.Short() || slices.Contains(formats, c.Format))
+		return (c.Op == "matmul" || c.Op == "block" || c.Op == "experts") && (!testing.Short() || c.Format == "" || c.Format == "Q4_K")
 	})
 }
 

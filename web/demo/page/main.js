@@ -101,7 +101,6 @@ function progress({ phase, done, total }) {
 function notice({ code, title, text, open = false }) {
   const shown = element("div", { className: "notice" }, element("details", { open }, element("summary", {}, title), element("p", {}, text)));
   shown.dataset.code = code;
-  if (code === "recovered") shown.dataset.kind = "good";
   shown.append(button("Close", () => shown.remove(), { "aria-label": `Close: ${title}` }));
   notices.append(shown);
 }

@@ -5,7 +5,6 @@
 export const titles = {
   context: "Shorter chats than the model could have",
   lost: "The GPU was lost",
-  recovered: "Going on",
 };
 
 // There is no WebGPU, or none that could be opened: reason is what was tried and failed.

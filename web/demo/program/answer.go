@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/realm-webgpu/realm/guest"
@@ -37,12 +36,7 @@ type timings struct {
 // errChoices is the error of a request for several texts at once.
 var errChoices = errors.New("generate: n and best_of: one answer at a time is made here")
 
-// losses is how many lost devices one request survives.
-const losses = 2
-
-// answer has a guest answer a request and tells its text. A device that is lost on the
-// way is opened again, and the request begins anew: what was told already comes out the
-// same, and is not told twice.
+// answer has a guest answer a request and tells its text.
 func (s *session) answer(ctx context.Context, r runner, request []byte, tell func(string)) (*answer, error) {
 	var choices struct {
 		N      int `json:"n"`
@@ -55,34 +49,17 @@ func (s *session) answer(ctx context.Context, r runner, request []byte, tell fun
 		return nil, errChoices
 	}
 	l := &listener{tell: tell, start: time.Now()}
-	for attempt := 0; ; attempt++ {
-		if s.model == nil { // it could not be opened again
-			return nil, errNoModel
-		}
-		err := s.ask(ctx, r, request, l)
-		if err == nil {
-			return l.result(), nil
-		}
-		if !lost(err) || attempt == losses {
-			return nil, err
-		}
-		if err := s.reopen(ctx, err); err != nil {
-			return nil, err
-		}
-		l.again()
-	}
-}
-
-// ask runs a guest once.
-func (s *session) ask(ctx context.Context, r runner, request []byte, l *listener) error {
 	g, err := hostfn.NewGuest(ctx, hostfn.Config{
 		Engine: s.engine, Models: s.models, Adapters: s.adapters, Args: request, Emit: l.emit, Capabilities: abi.CapAll,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer g.Close()
-	return r.Run(g)
+	if err := r.Run(g); err != nil {
+		return nil, err
+	}
+	return l.result(), nil
 }
 
 // listener hears a guest.
@@ -90,29 +67,16 @@ type listener struct {
 	tell        func(string)
 	start       time.Time
 	first, last time.Duration // since start
-	told        strings.Builder
-	repeats     int // bytes of told that are still to come again
 	end, usage  guest.Event
 }
-
-// again gets ready for a guest that begins anew.
-func (l *listener) again() { l.repeats = l.told.Len() }
 
 func (l *listener) emit(_ context.Context, channel uint32, p []byte) error {
 	since := time.Since(l.start)
 	if channel == abi.ChannelText {
-		if known := min(l.repeats, len(p)); known > 0 {
-			l.repeats -= known
-			p = p[known:]
-		}
-		if len(p) == 0 {
-			return nil
-		}
 		if l.first == 0 {
 			l.first = since
 		}
 		l.last = since
-		l.told.Write(p)
 		l.tell(string(p))
 		return nil
 	}

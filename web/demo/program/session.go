@@ -6,10 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/realm-webgpu/realm/engine"
-	"github.com/realm-webgpu/realm/engine/device"
 	"github.com/realm-webgpu/realm/engine/gguf"
 	"github.com/realm-webgpu/realm/engine/lora"
 	"github.com/realm-webgpu/realm/engine/model"
@@ -73,7 +73,8 @@ func (s *session) open(ctx context.Context) error {
 func (s *session) openDevice() error {
 	var err error
 	if s.options.Device != "cpu" {
-		if s.engine, err = engine.Open(engine.Options{Device: "webgpu", CacheDir: engine.NoCache}); err == nil {
+		s.engine, err = engine.Open(engine.Options{Device: "webgpu", CacheDir: engine.NoCache, Notice: s.lost})
+		if err == nil {
 			return nil
 		}
 		if s.options.Device == "webgpu" {
@@ -85,16 +86,12 @@ func (s *session) openDevice() error {
 	return err
 }
 
-// reopen puts the model on a device again: the one that it was on is lost.
-func (s *session) reopen(ctx context.Context, cause error) error {
-	s.notice("lost", fmt.Sprintf("The GPU was taken away from this page (%v).", cause))
-	// What it says of the device that is lost is known.
-	_ = s.close()
-	if err := s.open(ctx); err != nil {
-		return fmt.Errorf("open the device again: %w", errors.Join(err, s.close()))
+// lost tells of a GPU that was lost, and what became of it. What the engine says while it
+// is opened is not of that, and told otherwise.
+func (s *session) lost(line string) {
+	if s.model != nil {
+		s.notice("lost", strings.ToUpper(line[:1])+line[1:]+".")
 	}
-	s.notice("recovered", fmt.Sprintf("The model is back, on %s.", s.engine.Device().Name))
-	return nil
 }
 
 // addAdapter makes an adapter known, if it is one of this model.
@@ -166,6 +163,3 @@ func (s *session) about() about {
 		Device: deviceAbout{d.Backend, d.Name, d.Software, used.Total()},
 	}
 }
-
-// lost reports whether an error is that of a lost device.
-func lost(err error) bool { return errors.Is(err, device.ErrLost) }

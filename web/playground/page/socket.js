@@ -124,23 +124,16 @@ export class Socket extends EventTarget {
   }
 
   /**
-   * Waits until there is a connection.
+   * Waits until the page is let in the next time.
    *
    * @param {AbortSignal} signal
-   * @returns {Promise<void>} rejected when the signal aborts
+   * @returns {Promise<boolean>} false when the signal aborts
    */
-  ready(signal) {
-    return new Promise((resolve, reject) => {
-      const check = () => {
-        if (!signal.aborted && this.state !== "connected") return;
-        this.removeEventListener("state", check);
-        signal.removeEventListener("abort", check);
-        if (signal.aborted) reject(signal.reason);
-        else resolve();
-      };
-      this.addEventListener("state", check);
-      signal.addEventListener("abort", check);
-      check();
+  welcomed(signal) {
+    return new Promise((resolve) => {
+      this.addEventListener("welcome", () => resolve(true), { once: true, signal });
+      if (signal.aborted) resolve(false);
+      signal.addEventListener("abort", () => resolve(false), { once: true });
     });
   }
 

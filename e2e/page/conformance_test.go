@@ -1,4 +1,4 @@
-package e2e
+package page
 
 import (
 	"regexp"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/realm-webgpu/realm/e2e/chromium"
 	"github.com/realm-webgpu/realm/engine/device/conformance"
+	"github.com/realm-webgpu/realm/hostfn/browser/script"
 )
 
 // What a Go test writes about its tests: from here on it speaks of one, and what
@@ -16,14 +17,38 @@ var (
 	verdict = regexp.MustCompile(`^\s*--- (PASS|FAIL|SKIP): (\S+) \(`)
 )
 
-// TestPageConformance runs the tests of the WebGPU device in a page, the whole
+// TestConformance runs the tests of the WebGPU device in a page, the whole
 // conformance suite among them: on the page's own WebGPU, whose WGSL compiler is
 // not the native one, with WebGPU's default limits.
-func TestPageConformance(t *testing.T) {
-	program := chromium.Program{
+func TestConformance(t *testing.T) {
+	verdicts := runTests(t, chromium.Program{
 		File: chromium.BuildTest(t, "github.com/realm-webgpu/realm/engine/device/webgpu"),
 		Args: []string{"-test.v", "-test.short"},
+	})
+	for _, c := range conformance.Cases(conformance.Small) {
+		if v := verdicts["TestConformance/"+c.Name]; v != "PASS" && v != "SKIP" {
+			t.Errorf("%s: %q in the page, want PASS", c.Name, v)
+		}
 	}
+}
+
+// TestGuests runs the tests of guests on the browser's own WebAssembly.
+func TestGuests(t *testing.T) {
+	verdicts := runTests(t, chromium.Program{
+		File:   chromium.BuildTest(t, "github.com/realm-webgpu/realm/hostfn/browser"),
+		Args:   []string{"-test.v"},
+		Before: string(script.Text()),
+	})
+	for _, test := range []string{"TestAnswer", "TestHostile", "TestHostile/endless_memory", "TestCancelled"} {
+		if verdicts[test] != "PASS" {
+			t.Errorf("%s: %q in the page, want PASS", test, verdicts[test])
+		}
+	}
+}
+
+// runTests runs the tests of a package in a page and returns what became of each.
+func runTests(t *testing.T, program chromium.Program) map[string]string {
+	t.Helper()
 	verdicts := map[string]string{}
 	said := map[string][]string{} // by each test
 	last := ""                    // the test that speaks
@@ -45,9 +70,5 @@ func TestPageConformance(t *testing.T) {
 	if status != 0 {
 		t.Errorf("exit status %d; the last was %s:\n%s", status, last, strings.Join(said[last], "\n"))
 	}
-	for _, c := range conformance.Cases(conformance.Small) {
-		if v := verdicts["TestConformance/"+c.Name]; v != "PASS" && v != "SKIP" {
-			t.Errorf("%s: %q in the page, want PASS", c.Name, v)
-		}
-	}
+	return verdicts
 }

@@ -1,0 +1,72 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/chromedp/chromedp"
+)
+
+// mostPicture is the most that a picture of the docs takes, in bytes.
+const mostPicture = 200 << 10
+
+// Pictures is a check that makes the pictures of the pages that docs show, in a folder:
+// playground.png and demo.png.
+func Pictures(dir string) Check {
+	return Check{"pictures", "The pictures of the pages that docs show can be made.", func(ctx context.Context, r *Rig) error {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		return errors.Join(r.picturePlayground(ctx, filepath.Join(dir, "playground.png")), r.pictureDemo(ctx, filepath.Join(dir, "demo.png")))
+	}}
+}
+
+func (r *Rig) picturePlayground(ctx context.Context, path string) error {
+	s, err := r.Serve(ctx, "")
+	if err != nil {
+		return err
+	}
+	t, err := r.openPlayground(ctx, s)
+	if err != nil {
+		return err
+	}
+	t.pick("#beside", "pirate")
+	for _, question := range []string{"Tell me about Norway.", france} {
+		t.click("#new-chat") // what the first answers wait for is not for figures
+		t.asks(question)
+		t.answered()
+	}
+	t.click("#figures summary")
+	return t.shoot(path)
+}
+
+func (r *Rig) pictureDemo(ctx context.Context, path string) error {
+	t, _, err := r.openDemo(ctx)
+	if err != nil {
+		return err
+	}
+	if get[bool](t, `document.querySelector(".notice button") !== null`) {
+		t.click(".notice button") // it was read
+	}
+	t.answers(france, paris)
+	t.asks("Tell me about Norway.")
+	t.answered()
+	return t.shoot(path)
+}
+
+// shoot writes a picture of what is seen to a file.
+func (t *tab) shoot(path string) error {
+	t.do("resize", chromedp.EmulateViewport(1200, 750, chromedp.EmulateScale(1.5)))
+	t.settle()
+	picture := t.picture()
+	if err := t.well(); err != nil {
+		return err
+	}
+	if len(picture) > mostPicture {
+		return fmt.Errorf("%s has %d bytes, at most %d", path, len(picture), mostPicture)
+	}
+	return os.WriteFile(path, picture, 0o644)
+}
