@@ -27,8 +27,7 @@ onmessage = ({ data: { id, call, ...args } }) => {
   });
 };
 
-// What the call that runs tells of: a lost device is opened again in the midst of an
-// answer.
+// Tells the call that runs: a device may be lost in the midst of an answer.
 let tell;
 
 const calls = {
