@@ -8,9 +8,9 @@ build:
 test:
     ./e2e/test
 
-# The conformance suite on every device of this machine.
+# The conformance suite on every device of this machine, a page among them.
 conformance:
-    REALM_REQUIRE_GPU=1 go test -run Conformance -v ./engine/device/...
+    REALM_REQUIRE_GPU=1 go test -run Conformance -v ./engine/device/... ./e2e/page
 
 # A synthetic 134 M model, and its speed.
 bench device="auto":

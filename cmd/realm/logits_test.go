@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -55,6 +56,10 @@ func nmse(a, b []float32) float64 {
 // the logits of a prompt, and by how well a text is foreseen.
 func TestRoundedActivations(t *testing.T) {
 	f := newFolder(t)
+	text, err := filepath.Abs("testdata/countries.txt") // what atlas says of 26 of them
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, format := range []string{"Q8_0", "Q4_0", "Q4_K_M"} {
 		model := format + ".gguf"
 		f.good("", "quantize", f.atlas(), model, "--type", format)
@@ -66,7 +71,7 @@ func TestRoundedActivations(t *testing.T) {
 		}
 		perplexity := func(device string) float64 {
 			var r perplexityReport
-			o := f.good(story, "perplexity", "-f", "-", "-m", model, "--device", device, "--ctx", "128", "--json")
+			o := f.good("", "perplexity", "-f", text, "-m", model, "--device", device, "--ctx", "256", "--json")
 			if err := json.Unmarshal([]byte(o.stdout), &r); err != nil {
 				t.Fatal(err)
 			}

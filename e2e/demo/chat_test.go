@@ -83,7 +83,7 @@ func TestLost(t *testing.T) {
 	get[any](x, lose+`; null`)
 	x.ask(france, paris)
 	x.says("#notices", "The GPU was lost")
-	x.says("#notices", "opened again")
+	x.says("#notices", "opened again after")
 	// The same while text comes.
 	got := get[[]string](x, `(async () => {
 		const { load } = await import("./realm.js");
@@ -145,4 +145,26 @@ func TestNoJSPI(t *testing.T) {
 			t.Log(get[string](x, `document.querySelector(".facts").textContent`))
 		})
 	}
+}
+
+// TestFirstToken tells how long a page that was never visited takes to its first token,
+// and where the time goes. It does not fail on speed.
+func TestFirstToken(t *testing.T) {
+	s := serve(t, "")
+	x := visit(t, s.url[:len(s.url)-len("demo/")]+"page.html")
+	t.Log(get[string](x, `(async () => {
+		const start = performance.now();
+		const at = () => ((performance.now() - start) / 1000).toFixed(2) + " s";
+		const { load } = await import("/demo/realm.js");
+		const steps = ["module " + at()];
+		let phase = "";
+		const model = await load({ progress: (p) => { if (p.phase !== phase) steps.push((phase = p.phase) + " " + at()); if (p.done === p.total) steps.push(phase + "ed " + at()); }, notice: ({ code }) => steps.push(code + " " + at()) });
+		steps.push("ready " + at());
+		for await (const text of model.generate({ messages: [{ role: "user", content: "`+france+`" }] })) {
+			steps.push("first token " + at());
+			break;
+		}
+		model.close();
+		return steps.join(", ");
+	})()`))
 }

@@ -61,7 +61,31 @@ func TestChat(t *testing.T) {
 	}
 	x.want(`document.querySelector("button.chat[aria-current]").title == "` + france + `"`)
 	x.click("li:has([aria-current]) button.small")
+	x.want(`document.activeElement.textContent == "Really remove"`)
+	x.click("li:has([aria-current]) button.small")
 	x.want(exchanges + ` == 0 && document.querySelectorAll("button.chat").length == 1`)
+}
+
+// TestLeave goes to another chat while an answer is under way: what there is of it is there
+// when one comes back, and no more comes; and a chat that is removed in the middle of one stays away.
+func TestLeave(t *testing.T) {
+	x := visit(t, serve(t, slow))
+	x.askLong()
+	x.click("#new-chat")
+	x.want(exchanges + ` == 0 && document.querySelector("#stop").hidden`)
+	x.click("button.chat")
+	x.want(`document.querySelector(".exchange :is([data-status=stopped], [data-status=lost]) > .text")?.textContent.startsWith("[")`)
+	x.idle()
+	x.click("#new-chat")
+	x.want(exchanges + " == 0")
+	x.askLong()
+	x.want(`document.querySelectorAll("button.chat").length == 2`)
+	for range 2 {
+		x.click("li:has([aria-current]) button.small")
+	}
+	x.want(exchanges + ` == 0 && document.querySelectorAll("button.chat").length == 1`)
+	x.reload()
+	x.want(`document.querySelectorAll("button.chat").length == 1`)
 }
 
 // slowly is how many calls a second the guest may make where an answer has to be there
@@ -83,7 +107,7 @@ func (x *tab) askLong() {
 	x.write("#schema", long)
 	x.do(chromedp.SendKeys(chromedp.CSS("#message"), "Go on"))
 	x.click("#send")
-	x.want(`document.querySelector("[data-status=streaming] > .text")?.textContent.length > 12`)
+	x.want(`document.querySelector("[data-status=streaming] > .text")?.textContent.length > 24`)
 }
 
 // TestStop stops an answer: what there is of it stays.

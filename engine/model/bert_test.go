@@ -88,7 +88,7 @@ func TestBERTLoad(t *testing.T) {
 	f, d := smallBERT(t).file(), openCPU(t, 0)
 	var last int64
 	m := load(t, f, d, model.Options{Context: 20, Progress: func(done, _ int64) { last = done }})
-	plan, err := model.Plan(f, 20, device.CacheF32)
+	plan, err := model.PlanOn(d.Device, f, 20, device.CacheF32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ var (
 	preempts = describe("vllm:num_preemptions_total", "Runs that had to give way and were computed again.")
 	memory   = describe("realm_memory_bytes", "The device's memory that is in use.", "kind")
 	budget   = describe("realm_memory_budget_bytes", "How much of it there may be; 0: no bound of its own.", "kind")
+	losses   = describe("realm_device_losses_total", "Times that the device was lost and opened again.")
 	steps    = describe("realm_steps_total", "Steps of the scheduler.")
 	rows     = describe("realm_step_rows_total", "Rows of all steps: tokens that were read or chosen.")
 	requests = describe("realm_model_requests", "Requests that hold a model.", model)
@@ -37,7 +38,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{running, waiting, cache, config, adapters, preempts, memory, budget, steps, rows, requests, answers} {
+	for _, d := range []*prometheus.Desc{running, waiting, cache, config, adapters, preempts, losses, memory, budget, steps, rows, requests, answers} {
 		out <- d
 	}
 }
@@ -59,6 +60,7 @@ func (s *state) Collect(out chan<- prometheus.Metric) {
 	gauge(waiting, float64(x.Waiting))
 	gauge(answers, float64(x.Answers))
 	counter(preempts, x.Totals.Preemptions)
+	counter(losses, x.Totals.Recoveries)
 	counter(steps, x.Totals.Steps)
 	counter(rows, x.Totals.Rows)
 	for kind, a := range map[string]engine.Amount{

@@ -49,22 +49,17 @@ func (s *session) answer(ctx context.Context, r runner, request []byte, tell fun
 		return nil, errChoices
 	}
 	l := &listener{tell: tell, start: time.Now()}
-	if err := s.ask(ctx, r, request, l); err != nil {
-		return nil, err
-	}
-	return l.result(), nil
-}
-
-// ask runs a guest.
-func (s *session) ask(ctx context.Context, r runner, request []byte, l *listener) error {
 	g, err := hostfn.NewGuest(ctx, hostfn.Config{
 		Engine: s.engine, Models: s.models, Adapters: s.adapters, Args: request, Emit: l.emit, Capabilities: abi.CapAll,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer g.Close()
-	return r.Run(g)
+	if err := r.Run(g); err != nil {
+		return nil, err
+	}
+	return l.result(), nil
 }
 
 // listener hears a guest.

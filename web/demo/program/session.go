@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/realm-webgpu/realm/engine"
@@ -72,7 +73,8 @@ func (s *session) open(ctx context.Context) error {
 func (s *session) openDevice() error {
 	var err error
 	if s.options.Device != "cpu" {
-		if s.engine, err = engine.Open(engine.Options{Device: "webgpu", CacheDir: engine.NoCache, Notice: s.heard}); err == nil {
+		s.engine, err = engine.Open(engine.Options{Device: "webgpu", CacheDir: engine.NoCache, Notice: s.lost})
+		if err == nil {
 			return nil
 		}
 		if s.options.Device == "webgpu" {
@@ -84,11 +86,11 @@ func (s *session) openDevice() error {
 	return err
 }
 
-// heard is told by the engine of what is lost: a device, which it opens again by itself,
-// and texts go on. What it says before there is a model the page knows better.
-func (s *session) heard(line string) {
+// lost tells of a GPU that was lost, and what became of it. What the engine says while it
+// is opened is not of that, and told otherwise.
+func (s *session) lost(line string) {
 	if s.model != nil {
-		s.notice("lost", line)
+		s.notice("lost", strings.ToUpper(line[:1])+line[1:]+".")
 	}
 }
 

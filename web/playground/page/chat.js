@@ -134,7 +134,11 @@ export class Chat extends EventTarget {
 
   /** Forgets a chat. @param {string} id */
   async remove(id) {
-    if (id === this.conversation.id) this.begin();
+    const { conversation } = this;
+    if (id === conversation.id) {
+      this.begin();
+      conversation.exchanges.length = 0; // what is still under way is not kept
+    }
     await this.#history.remove(id);
     this.dispatchEvent(new Event("list"));
   }
@@ -143,12 +147,14 @@ export class Chat extends EventTarget {
   async #run(answers) {
     this.stop();
     const stop = (this.#stop = new AbortController());
-    this.conversation.changed = Date.now();
+    const { conversation } = this;
+    conversation.changed = Date.now();
     this.#changed();
     this.dispatchEvent(new Event("list"));
     await Promise.all(answers.map((answer) => this.#answer(answer, stop.signal)));
     if (this.#stop === stop) this.#stop = null;
-    this.#changed();
+    this.#save(conversation); // which may not be on the page any more
+    this.dispatchEvent(new Event("change"));
   }
 
   /**
@@ -192,18 +198,19 @@ export class Chat extends EventTarget {
   /** @param {Answer} answer */
   #grown(answer) {
     this.dispatchEvent(new CustomEvent("answer", { detail: answer }));
-    if (Date.now() - this.#saved > saveEvery) this.#save();
+    if (Date.now() - this.#saved > saveEvery) this.#save(this.conversation);
   }
 
   #changed() {
-    this.#save();
+    this.#save(this.conversation);
     this.dispatchEvent(new Event("change"));
   }
 
-  #save() {
-    if (this.conversation.exchanges.length === 0) return;
+  /** @param {Conversation} conversation */
+  #save(conversation) {
+    if (conversation.exchanges.length === 0) return;
     this.#saved = Date.now();
-    this.#history.put(this.conversation).catch((error) => {
+    this.#history.put(conversation).catch((error) => {
       this.dispatchEvent(new CustomEvent("unsaved", { detail: error }));
     });
   }

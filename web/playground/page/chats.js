@@ -37,18 +37,33 @@ export class ChatList {
       const here = conversation.id === this.#chat.conversation.id;
       const open = element("button", {
         type: "button", className: "chat", "aria-current": here ? "true" : undefined, title: conversation.title,
-        onclick: () => {
-          if (!here) this.#chat.open(conversation);
+        onclick: async () => {
+          const shown = conversation.id === this.#chat.conversation.id;
+          const last = shown ? undefined : await this.#history.get(conversation.id);
+          if (last) this.#chat.open(last);
           this.#leave();
         },
       }, conversation.title);
-      return element("li", {}, open, button("Remove", () => this.#remove(conversation), { ariaLabel: `Remove the chat ${conversation.title}` }));
+      return element("li", {}, open, this.#remover(conversation));
     }));
   }
 
-  /** @param {import("./conversation.js").Conversation} conversation */
-  async #remove(conversation) {
-    await this.#chat.remove(conversation.id);
-    byID("new-chat").focus();
+  /**
+   * The button that removes a chat, when it is pressed twice.
+   *
+   * @param {import("./conversation.js").Conversation} conversation
+   */
+  #remover({ id, title }) {
+    const say = (/** @type {string} */ text) => {
+      made.textContent = text;
+      made.ariaLabel = `${text} the chat ${title}`;
+    };
+    const made = button("", async () => {
+      if (made.textContent === "Remove") return say("Really remove");
+      await this.#chat.remove(id);
+      byID("new-chat").focus();
+    }, { onblur: () => say("Remove") });
+    say("Remove");
+    return made;
   }
 }

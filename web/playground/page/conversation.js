@@ -2,7 +2,7 @@
 
 /**
  * How an answer is. `broken`: the connection broke and it is going to be asked for
- * again; `lost`: the page was closed before it ended.
+ * again; `lost`: the page or the chat was left before it ended.
  * @typedef {"waiting"|"streaming"|"broken"|"done"|"stopped"|"failed"|"lost"} Status
  */
 

@@ -4,6 +4,10 @@
 import { draw } from "./chart.js";
 import { isOpen } from "./conversation.js";
 import { byID, element } from "./element.js";
+import { noAdapter } from "./models.js";
+
+/** How many tokens there have to be for a speed: those of a short answer come all at once. */
+const fewest = 5;
 
 /** Milliseconds between questions how much the server has to do. */
 const askEvery = 2000;
@@ -85,7 +89,7 @@ export class Figures {
       element("tr", {}, element("th", { scope: "row" }, name), ...values.map((v) => element("td", span, v || "–")));
     const names = ["First token", "Speed", "Read", "Read before", "Written", "Drafts accepted", "Queue"];
     const rows = names.map((name) => row(name, columns.length > 0 ? columns.map((f) => f[name]) : [""]));
-    if (tracks.length > 1) rows.unshift(row("", tracks.map((t) => t.answer.params.adapter)));
+    if (tracks.length > 1) rows.unshift(row("", tracks.map(({ answer: { params } }) => (params.adapter === noAdapter ? "no adapter" : params.adapter))));
     const { running, waiting } = this.#load;
     if (running !== undefined) rows.push(row("Server now", [`${running} running, ${waiting} waiting`], { colSpan: Math.max(1, columns.length) }));
     this.#table.replaceChildren(element("tbody", {}, ...rows));
@@ -107,7 +111,7 @@ function figuresOf({ answer, asked, arrivals }) {
   if (usage && timings && !isOpen(answer)) return settled(usage, timings);
   const [first, last] = [arrivals[0], arrivals.at(-1)];
   if (!first || !last) return {};
-  const speed = last === first ? 0 : ((last.count - first.count) / (last.at - first.at)) * 1000;
+  const speed = last.count < fewest || last === first ? 0 : ((last.count - first.count) / (last.at - first.at)) * 1000;
   return {
     "First token": milliseconds(first.at - asked),
     Speed: speed > 0 ? `${rounded(speed)} tokens/s` : "",
@@ -125,7 +129,7 @@ function figuresOf({ answer, asked, arrivals }) {
 export function settled(usage, timings) {
   return {
     "First token": timings.ttft_ms > 0 ? milliseconds(timings.ttft_ms) : "",
-    Speed: timings.decode_tokens_per_second > 0 ? `${rounded(timings.decode_tokens_per_second)} tokens/s` : "",
+    Speed: usage.completion_tokens >= fewest && timings.decode_tokens_per_second > 0 ? `${rounded(timings.decode_tokens_per_second)} tokens/s` : "",
     Read: `${usage.prompt_tokens} tokens`,
     "Read before": `${usage.cached_tokens} of them`,
     Written: `${usage.completion_tokens} tokens`,

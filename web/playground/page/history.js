@@ -37,6 +37,11 @@ export class History {
     return all.sort((a, b) => b.changed - a.changed);
   }
 
+  /** @param {string} id @returns {Promise<Conversation|undefined>} as it was put last */
+  async get(id) {
+    return this.#db ? done(this.#store("readonly").get(id)) : this.#memory.get(id);
+  }
+
   /** @param {Conversation} conversation */
   async put(conversation) {
     if (!this.#db) return void this.#memory.set(conversation.id, conversation);

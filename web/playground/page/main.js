@@ -169,7 +169,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && chat.busy) chat.stop();
 });
 
-const before = (await history.list()).find((c) => c.id === sessionStorage.getItem(current));
+const before = await history.get(sessionStorage.getItem(current) ?? "");
 if (before) chat.open(before);
 list.render();
 showState();

@@ -91,7 +91,7 @@ export class Reply {
     if (status === "broken") return "The connection broke: the answer goes on when it is back";
     const facts = [];
     if (status === "stopped") facts.push("stopped");
-    if (status === "lost") facts.push("the page was closed before this ended");
+    if (status === "lost") facts.push("the chat was left before this ended");
     if (finish && finishes[finish]) facts.push(finishes[finish]);
     if (usage && timings && status !== "failed") {
       const figures = settled(usage, timings);

@@ -1,4 +1,4 @@
-package e2e
+package page
 
 import (
 	"regexp"
@@ -17,10 +17,10 @@ var (
 	verdict = regexp.MustCompile(`^\s*--- (PASS|FAIL|SKIP): (\S+) \(`)
 )
 
-// TestPageConformance runs the tests of the WebGPU device in a page, the whole
+// TestConformance runs the tests of the WebGPU device in a page, the whole
 // conformance suite among them: on the page's own WebGPU, whose WGSL compiler is
 // not the native one, with WebGPU's default limits.
-func TestPageConformance(t *testing.T) {
+func TestConformance(t *testing.T) {
 	verdicts := runTests(t, chromium.Program{
 		File: chromium.BuildTest(t, "github.com/realm-webgpu/realm/engine/device/webgpu"),
 		Args: []string{"-test.v", "-test.short"},
@@ -32,8 +32,8 @@ func TestPageConformance(t *testing.T) {
 	}
 }
 
-// TestPageGuests runs the tests of guests on the browser's own WebAssembly.
-func TestPageGuests(t *testing.T) {
+// TestGuests runs the tests of guests on the browser's own WebAssembly.
+func TestGuests(t *testing.T) {
 	verdicts := runTests(t, chromium.Program{
 		File:   chromium.BuildTest(t, "github.com/realm-webgpu/realm/hostfn/browser"),
 		Args:   []string{"-test.v"},
