@@ -61,7 +61,7 @@ func (d *batchDevice) print(w io.Writer, r *batchReport) error {
 		if err := t.Flush(); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%d of %d drafts accepted, %.0f%% of those judged; a draft costs %.2f of a token, a row that is checked %.2f of a step\n",
+		fmt.Fprintf(w, "%d of %d drafts accepted; made whether they pay or not, %.0f%% are right of those judged; a draft costs %.2f of a token, a row that is checked %.2f of a step\n",
 			s.Accepted, s.Proposed, 100*s.Acceptance, s.DraftCost, s.RowCost)
 		fmt.Fprintf(w, "%.2f times as fast; Leviathan's formula allows %.2f with %d drafts (%.2f of it), %.2f with %d where rows are priced (%.2f of it)\n",
 			s.Speedup, s.Allowed, s.Drafts, s.Speedup/s.Allowed, s.Priced, s.PricedWith, s.Speedup/s.Priced)

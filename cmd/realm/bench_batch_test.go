@@ -30,7 +30,7 @@ func TestBenchBatch(t *testing.T) {
 		!(0 < s.Alone.Median && s.Alone.Median <= s.Alone.P99 && s.Alone.P99 <= s.Alone.Max && s.TimesAlone > 0) {
 		t.Errorf("%+v", d.Stall)
 	}
-	if s := d.Speculation; s == nil || s.Proposed == 0 || s.Accepted > s.Proposed || !(s.Acceptance > 0 && s.Acceptance <= 1) ||
+	if s := d.Speculation; s == nil || s.Accepted > s.Proposed || !(s.Acceptance > 0 && s.Acceptance <= 1) ||
 		s.Plain.Min <= 0 || s.Drafted.Min <= 0 || s.DraftCost <= 0 || s.Allowed < 1 || s.Priced < 1 || s.Priced > s.Allowed {
 		t.Errorf("%+v", d.Speculation)
 	}
@@ -126,7 +126,7 @@ answers with drafts of d.gguf; tokens/s
            min  median  max
     plain    9      10   11
   drafted   14      15   16
-90 of 120 drafts accepted, 90% of those judged; a draft costs 0.25 of a token, a row that is checked 0.10 of a step
+90 of 120 drafts accepted; made whether they pay or not, 90% are right of those judged; a draft costs 0.25 of a token, a row that is checked 0.10 of a step
 1.50 times as fast; Leviathan's formula allows 2.00 with 4 drafts (0.75 of it), 1.60 with 3 where rows are priced (0.94 of it)
 a fork of 2000 tokens: 2µs in the median, 30µs at most; 200 forks took 0 pages
 a step with adapters of rank 8, one a text, and without

@@ -24,7 +24,7 @@ type speculationReport struct {
 	Speedup    float64 `json:"speedup"` // of the medians
 	Accepted   int     `json:"accepted"`
 	Proposed   int     `json:"proposed"`
-	Acceptance float64 `json:"acceptance"`          // of the drafts that were judged: those up to the first that is wrong
+	Acceptance float64 `json:"acceptance"`          // of the drafts that are judged, whether they pay or not: those up to the first that is wrong
 	DraftCost  float64 `json:"draft_cost"`          // time of a token of the draft model, in those of the model
 	RowCost    float64 `json:"row_cost"`            // time of a row more in a step, in those of a step of one
 	Allowed    float64 `json:"allowed_speedup"`     // by the formula
@@ -38,6 +38,11 @@ var speculationTopics = []string{"Brazil", "Norway", "Japan", "Kenya"}
 
 // speculationTokens is the most tokens of an answer.
 const speculationTokens = 64
+
+// speculationDrafts is the number of drafts a step with which the acceptance is counted.
+// It does not depend on the clock, while the drafts of the texts that are timed do: where
+// they do not pay there are none.
+const speculationDrafts = 4
 
 // texts sums up what was written.
 type texts struct {
@@ -68,7 +73,15 @@ func (b *batchBench) measureSpeculation(ctx context.Context, d *batchDevice) err
 	}
 	var r speculationReport
 	var plain, drafted, draftRates []float64
-	var all texts
+	var all, counted texts
+	for _, prompt := range prompts {
+		if err := b.write(ctx, b.model, prompt, engine.DraftOptions{Mode: engine.DraftModel, Tokens: speculationDrafts, Fixed: true}, &counted); err != nil {
+			return err
+		}
+	}
+	if counted.judged > 0 {
+		r.Acceptance = float64(counted.accepted) / float64(counted.judged)
+	}
 	for round := range int(b.flags.rounds) + 1 {
 		var without, with, small texts
 		for _, prompt := range prompts {
@@ -87,7 +100,6 @@ func (b *batchBench) measureSpeculation(ctx context.Context, d *batchDevice) err
 		}
 		plain, drafted, draftRates = append(plain, without.rate()), append(drafted, with.rate()), append(draftRates, small.rate())
 		all.accepted += with.accepted
-		all.judged += with.judged
 		all.proposals += with.proposals
 	}
 	row, err := b.rowCost(ctx, prompts[0])
@@ -97,9 +109,6 @@ func (b *batchBench) measureSpeculation(ctx context.Context, d *batchDevice) err
 	r.Plain, r.Drafted = newSpread(plain), newSpread(drafted)
 	r.Speedup = r.Drafted.Median / r.Plain.Median
 	r.Accepted, r.Proposed = all.accepted, all.proposals
-	if all.judged > 0 {
-		r.Acceptance = float64(all.accepted) / float64(all.judged)
-	}
 	r.DraftCost, r.RowCost = r.Plain.Median/newSpread(draftRates).Median, row
 	r.Drafts, r.Allowed = draft.Best(r.Acceptance, r.DraftCost, draft.MaxTokens)
 	r.PricedWith, r.Priced = draft.Best(r.Acceptance, r.DraftCost+r.RowCost, draft.MaxTokens)

@@ -90,6 +90,7 @@ func TestLength(t *testing.T) {
 		{"as it was not said", draft.Options{}, 1, each(0.01), draft.DefaultTokens, draft.DefaultTokens},
 		{"dear and right", draft.Options{Tokens: 16}, 0.9, each(0.4), 2, 6},
 		{"cheap and often wrong", draft.Options{Tokens: 16}, 0.3, each(0.06), 1, 4},
+		{"so dear that nearly all have to be right, and they are", draft.Options{Tokens: 16}, 1, each(0.75), 8, 16},
 		{"dear and often wrong", draft.Options{Tokens: 16}, 0.3, each(0.6), 0, 0},
 		{"dearer than a step", draft.Options{Tokens: 16}, 0.95, each(1.1), 0, 0},
 		{"four rows for the price of one", draft.Options{Tokens: 6}, 0.9, func(k int) float64 { return float64(1+k/4) + 0.05*float64(k) }, 3, 3},
@@ -111,7 +112,7 @@ func TestLength(t *testing.T) {
 				l.Observe(right, k)
 				l.Wrote(right + 1)
 			}
-			for k == 0 && c.most > 0 {
+			for i := 0; k == 0 && c.most > 0 && i < 400; i++ {
 				l.Wrote(1) // a pause ends by itself
 				k = l.Next(c.seconds)
 			}
