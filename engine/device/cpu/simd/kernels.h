@@ -30,7 +30,7 @@ typedef struct {
 } realm_tile;
 
 // realm_product multiplies the tiles [first, last) of packed weights with every
-// column of quantised activations: out[c * stride + row] for rows in
+// column of quantised activations: out[c * stride + row - row_first] for rows in
 // [row_first, row_last), counted from the first row of tile 0.
 typedef void realm_product(const uint8_t *weights, const realm_tile *tile, int units,
 	int64_t first, int64_t last, int64_t row_first, int64_t row_last,
