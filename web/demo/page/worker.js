@@ -82,6 +82,8 @@ function start() {
 }
 
 async function startProgram() {
+  // The browser begins to look for a GPU when it is first asked, and takes a while.
+  navigator.gpu?.requestAdapter().catch(() => {});
   const go = new Go();
   const file = realmGuest.missing().length > 0 ? "realm-interpreter.wasm" : "realm.wasm";
   const response = await fetch(here(file));
