@@ -129,7 +129,8 @@ func demoAsPerson(ctx context.Context, r *Rig) error {
 	t.pick("#adapter", "pirate")
 	t.answers(france, piratical)
 	t.pick("#adapter", "None")
-	t.stopsDemo()
+	t.stops("Stopped")
+	t.click("#new-chat")
 	if t.err != nil {
 		return t.err
 	}
@@ -146,22 +147,6 @@ func demoAsPerson(ctx context.Context, r *Rig) error {
 	t.answers(france, paris)
 	t.keep("offline")
 	return t.well()
-}
-
-// stopsDemo asks for a text that is long, and stops it.
-func (t *tab) stopsDemo() {
-	t.hot(true)
-	t.asks("Tell me a long story about every country that there is.")
-	t.wait("the answer begins", lastAnswer+`.length > 0`)
-	t.click("#stop")
-	t.answered()
-	facts := get[string](t, `[...document.querySelectorAll(".reply .facts")].at(-1).textContent`)
-	if t.err == nil && !strings.HasPrefix(facts, "Stopped") {
-		t.fail(fmt.Errorf("an answer that was stopped says %q of itself", facts))
-	}
-	t.keep("stopped")
-	t.hot(false)
-	t.click("#new-chat")
 }
 
 // unreachable wants nobody to answer at an address.

@@ -43,12 +43,6 @@ func (t *tab) holds(view string, prepare func()) {
 	}
 }
 
-// settle waits until what moves has come to rest and is painted.
-func (t *tab) settle() {
-	get[bool](t, `Promise.allSettled(document.getAnimations().filter((a) => Number.isFinite(a.effect.getComputedTiming().endTime)).map((a) => a.finished))
-		.then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true)))))`)
-}
-
 func playgroundLayout(ctx context.Context, r *Rig) error {
 	s, err := r.Serve(ctx, "")
 	if err != nil {

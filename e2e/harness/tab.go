@@ -50,8 +50,7 @@ func (r *Rig) visit(ctx context.Context, url string) (*tab, error) {
 	if _, err := chromedp.Call(opened, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watch}); err != nil {
 		return nil, err
 	}
-	t.size(1280, 800)
-	t.do("open "+url, chromedp.Navigate(url))
+	t.do("open "+url, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(url))
 	return t, t.err
 }
 
@@ -119,6 +118,17 @@ func (t *tab) click(selector string) {
 	t.do("click "+selector, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
 }
 
+// strike clicks where a selector finds something, if that is there to be clicked on.
+func (t *tab) strike(selector string) {
+	at := get[[]float64](t, fmt.Sprintf(`((e) => {
+		const { left, top, width, height } = e.getBoundingClientRect();
+		return e.checkVisibility() ? [left + width / 2, top + height / 2] : [];
+	})(document.querySelector(%q))`, selector))
+	if len(at) == 2 {
+		t.do("strike "+selector, chromedp.MouseClickXY(at[0], at[1]))
+	}
+}
+
 // write writes into what a selector finds.
 func (t *tab) write(selector, text string) {
 	t.do("write into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text, chromedp.NodeVisible))
@@ -159,9 +169,16 @@ func (t *tab) want(what, expression, text string) {
 	}
 }
 
-// size makes the page so many CSS pixels large.
+// size makes the page so many CSS pixels large, and waits until it has seen to that.
 func (t *tab) size(width, height int64) {
 	t.do("resize", chromedp.EmulateViewport(width, height))
+	t.settle()
+}
+
+// settle waits until what moves has come to rest and is painted.
+func (t *tab) settle() {
+	get[bool](t, `Promise.allSettled(document.getAnimations().filter((a) => Number.isFinite(a.effect.getComputedTiming().endTime)).map((a) => a.finished))
+		.then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true)))))`)
 }
 
 // prefer sets a preference of the person's, which media queries ask for.
