@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/realm-webgpu/realm/engine/device"
@@ -23,6 +24,8 @@ type DeviceInfo struct {
 	Class    string       `json:"class"`          // whose kernel defaults are used
 	Limits   DeviceLimits `json:"limits"`
 }
+
+func (d DeviceInfo) isGPU() bool { return !d.Software }
 
 // DeviceLimits are the limits of an adapter that matter here: bytes, and
 // counts. All are 0 for the CPU, which has none.
@@ -64,16 +67,22 @@ func (e *Engine) open(o Options) (device.Device, error) {
 			e.saySoftware(d.Info())
 		}
 		return d, err
-	case o.Device == "cpu":
+	case o.Device == "cpu", o.Device == exactCPU:
 		return openCPU(o)
-	case o.Device == "cpu:exact":
-		return cpu.New(cpu.Options{Budget: o.Memory, Workers: o.Threads, Exact: true})
 	}
 	return nil, fmt.Errorf("%q: %w: the choices are auto, webgpu, webgpu:NAME-OR-INDEX, cpu and cpu:exact", o.Device, ErrDevice)
 }
 
-// openBest opens the best adapter, or the CPU where there is none.
+// exactCPU is the name of the CPU that computes in float32 throughout.
+const exactCPU = "cpu:exact"
+
+// openBest opens the best GPU, or the CPU where there is none: an adapter that computes
+// on the CPU is the better one only where the CPU device has no vector instructions.
 func (e *Engine) openBest(o Options) (device.Device, error) {
+	if found := adapters(); cpu.Vectors() && len(found) > 0 && !slices.ContainsFunc(found, DeviceInfo.isGPU) {
+		e.say(fmt.Sprintf("there is no GPU, and the WebGPU adapter %s is software: computing on the CPU, which is faster than that (--device webgpu)%s", found[0].Name, seeDevices))
+		return openCPU(o)
+	}
 	d, err := openWebGPU("", o)
 	switch {
 	case err == nil:
@@ -110,5 +119,5 @@ func openCPU(o Options) (device.Device, error) {
 	if budget == 0 {
 		budget = cpu.DefaultBudget()
 	}
-	return cpu.New(cpu.Options{Budget: budget, Workers: o.Threads})
+	return cpu.New(cpu.Options{Budget: budget, Workers: o.Threads, Exact: o.Device == exactCPU})
 }

@@ -15,9 +15,10 @@ import (
 
 // Options say which device to open and how.
 type Options struct {
-	// Device is "" or "auto" for the best WebGPU adapter, or the CPU where there
-	// is none; "webgpu" for the best adapter; "webgpu:" and the index of an
-	// adapter or part of its name; or "cpu". Devices lists what there is.
+	// Device is "" or "auto" for the best GPU, or the CPU where there is none;
+	// "webgpu" for the best adapter, one that is software too; "webgpu:" and the
+	// index of an adapter or part of its name; "cpu"; or "cpu:exact" for the CPU in
+	// float32 throughout. Devices lists what there is.
 	Device string
 	// Memory bounds what is taken on the device, in bytes: what would pass it is a
 	// device.MemoryError, before anything of it is taken. 0: no bound, or of the CPU

@@ -44,7 +44,7 @@ func TestOpenTellsOfFallbacks(t *testing.T) {
 	want := ""
 	switch {
 	case info.Backend == "cpu":
-		want = "computing on the CPU (slower)"
+		want = "computing on the CPU"
 	case info.Software:
 		want = info.Name + " (" + info.Driver + ") is software"
 	}

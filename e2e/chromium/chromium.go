@@ -54,7 +54,7 @@ func Start(ctx context.Context, o Options) (tab context.Context, stop func(), er
 			return nil, nil, fmt.Errorf("chromium: profile: %w", err)
 		}
 		o.Profile = profile
-		ends = append(ends, func() { _ = os.RemoveAll(profile) }) // it lies where the system clears up
+		ends = append(ends, func() { remove(profile) })
 	}
 	allocator, release := chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox,
@@ -68,6 +68,17 @@ func Start(ctx context.Context, o Options) (tab context.Context, stop func(), er
 		return nil, nil, fmt.Errorf("chromium: start: %w", err)
 	}
 	return tab, stop, nil
+}
+
+// remove removes a profile, into which processes of a browser that has ended may still be
+// writing for a moment. What is left after that lies where the system clears up.
+func remove(profile string) {
+	for range 50 {
+		if os.RemoveAll(profile) == nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 // Open is Start for a test, with which the browser ends. Without Chromium the test is

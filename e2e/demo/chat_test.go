@@ -14,7 +14,7 @@ func TestParis(t *testing.T) {
 	t.Logf("ready %.2f s after the page was asked for", get[float64](x, "performance.now()")/1000)
 	x.ask(france, paris)
 	t.Log(get[string](x, `document.querySelector(".facts").textContent`))
-	x.says("#notices", "The GPU here is a program")
+	x.says("#notices", "WebGPU is computed in software here")
 	x.says("#status", "swiftshader")
 	x.says(".facts", "tokens/s")
 	x.says("#about", "this browser's WebAssembly")

@@ -86,6 +86,15 @@ func TestModule(t *testing.T) {
 			model.close();
 			return [text, model.about.name, model.about.context, model.about.device.backend].join("|");`,
 			pirate + "|blob|128|cpu"},
+		{"abort, on the processor", `
+			const model = await load({ device: "cpu" });
+			const answer = model.generate({ prompt: "Once", max_tokens: 400, ignore_eos: true });
+			let pieces = 0;
+			for await (const piece of answer) if (++pieces === 3) answer.abort();
+			const { code } = await answer.done.catch((e) => e);
+			model.close();
+			return [pieces < 100, code].join("|");`,
+			"true|aborted"},
 		{"stored models", `
 			const url = new URL("/some.gguf", location.href).href;
 			(await load({ model: "/some.gguf" })).close();

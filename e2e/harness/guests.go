@@ -12,15 +12,18 @@ import (
 	"github.com/realm-webgpu/realm/guest/build"
 )
 
-// examples are those of guest/examples, and what each does with a plain question. Two of
-// them are no use for one, and have to say so: embed has no text to give, and json wants
-// a schema beside the question. What those are for is tested in package guest.
-var examples = []struct {
+// example is one of guest/examples, and what it does with a plain question.
+type example struct {
 	name   string
 	source string // a package of Go; "": C
 	code   string // of the server's error; "": it answers
 	text   string
-}{
+}
+
+// examples are all there are. Two of them are no use for a plain question: embed has no
+// text to give, and json wants a schema beside it, and has to say so. What those are for
+// is tested in package guest.
+var examples = []example{
 	{name: "beam", text: paris},
 	{name: "watermark", text: paris},
 	{name: "whole-transformer", text: paris},

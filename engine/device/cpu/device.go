@@ -95,6 +95,9 @@ func Arithmetic() string {
 	return exact{}.Name()
 }
 
+// Vectors reports whether Arithmetic is that of vector instructions.
+func Vectors() bool { return len(simd.All()) > 0 }
+
 // newDevice returns a device that computes with some kernels, or in plain Go.
 func newDevice(o Options, kernels simd.Kernels) (*Device, error) {
 	f32, ok := quant.ByName("F32")

@@ -31,8 +31,8 @@ export function processorNotice(reason) {
 // The adapter computes on the processor.
 export function softwareNotice(name) {
   return {
-    code: "software-adapter", title: "The GPU here is a program",
-    text: `WebGPU is there, but its adapter (${name}) computes on the processor, many times slower than a GPU. Turn on hardware acceleration in the browser's settings, or bring the graphics driver up to date.`,
+    code: "software-adapter", title: "WebGPU is computed in software here",
+    text: `There is no GPU behind it: its adapter (${name}) is a program that runs on the processor, many times slower. Turn on hardware acceleration in the browser's settings, or bring the graphics driver up to date.`,
   };
 }
 

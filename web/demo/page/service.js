@@ -28,8 +28,9 @@ async function answer(request) {
   const cache = await caches.open(cacheName);
   try {
     const response = await fetch(request);
-    // Only what was put there when the worker was installed is kept fresh.
-    if (response.ok && await cache.match(request)) await cache.put(request, response.clone());
+    // What comes with a newer page is kept too; models that a page of someone's has here
+    // are not.
+    if (response.ok && (!request.url.endsWith(".gguf") || await cache.match(request))) await cache.put(request, response.clone());
     return response;
   } catch (error) {
     const kept = await cache.match(request, { ignoreSearch: true });

@@ -27,8 +27,7 @@ onmessage = ({ data: { id, call, ...args } }) => {
   });
 };
 
-// What the call that runs tells of: a lost device is opened again in the midst of an
-// answer.
+// Tells the call that runs: a device may be lost in the midst of an answer.
 let tell;
 
 const calls = {
@@ -83,6 +82,8 @@ function start() {
 }
 
 async function startProgram() {
+  // The browser begins to look for a GPU when it is first asked, and takes a while.
+  navigator.gpu?.requestAdapter().catch(() => {});
   const go = new Go();
   const file = realmGuest.missing().length > 0 ? "realm-interpreter.wasm" : "realm.wasm";
   const response = await fetch(here(file));

@@ -88,7 +88,7 @@ INLINE void tile_product(realm_layout l, const int n, const uint8_t *tile, const
 	// Quants are signed about the middle of their range: 1 << middle is taken away, and
 	// that many times the sum of the activations from a product, before it is made.
 	const int bits = (l.planes >> 4) + (l.planes & 15), middle = bits - 1;
-	const int centred = !l.min && (bits < 8 || BYTE_BIAS);
+	const int centred = !l.min && (bits < 8 || BYTE_BIAS != 0);
 #pragma GCC unroll 8
 	for (int c = 0; c < n; c++)
 		y[c] = vf_set(0);

@@ -1,6 +1,8 @@
 package simd_test
 
 import (
+	"encoding/binary"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -90,11 +92,17 @@ func plain(k simd.Kernels, name string, x simd.Rows, random func(int) []float32)
 	return out.Data
 }
 
-// TestSameBits computes the same on every instruction set.
+// TestSameBits computes the same on every instruction set. The sum is logged, to
+// compare it with another machine's.
 func TestSameBits(t *testing.T) {
 	var want []float32
 	each(t, func(t *testing.T, k simd.Kernels) {
 		got := results(k)
+		sum := fnv.New64a()
+		if err := binary.Write(sum, binary.LittleEndian, got); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%d numbers, FNV-1a %x", len(got), sum.Sum64())
 		if want == nil {
 			want = got
 			return
