@@ -22,18 +22,11 @@ func (k *adapterDown) run(s *step) {
 func (k *adapterDown) do(_, first, last int) {
 	width, columns := k.bank.Width(), k.bank.Columns
 	for t := first; t < last; t++ {
-		out, x := k.out.Row(t), k.x.Row(t)
-		clear(out)
-		slot := k.step.adapter(t, k.out.outputs)
-		if slot < 0 {
-			continue
-		}
-		down := k.down.values[slot*columns*width:][:columns*width]
-		for i := 0; i < columns; i += 4 {
-			a, b, c, d := x[i], x[i+1], x[i+2], x[i+3]
-			for j, block := 0, down[i*width:][:4*width]; j < width; j, block = j+1, block[4:] {
-				out[j] += (float32(block[0]*a) + float32(block[1]*b)) + (float32(block[2]*c) + float32(block[3]*d))
-			}
+		out := k.out.Row(t)
+		if slot := k.step.adapter(t, k.out.outputs); slot >= 0 {
+			k.Down(out, k.x.Row(t), k.down.values[slot*columns*width:][:columns*width])
+		} else {
+			clear(out)
 		}
 	}
 }
@@ -63,10 +56,7 @@ func (k *adapterUp) do(_, first, last int) {
 		up := k.up.values[slot*rank*width:][:rank*width]
 		at := 0
 		for part, rows := range k.bank.Parts {
-			to := out[at : at+rows]
-			for r := range rank {
-				k.ScaleAdd(to, up[r*width+at:][:rows], scale*x[part*rank+r])
-			}
+			k.Up(out[at:at+rows], up[at:], width, x[part*rank:][:rank], scale)
 			at += rows
 		}
 	}

@@ -192,6 +192,22 @@ func (exact) ScaleAdd(out, x []float32, scale float32) {
 	}
 }
 
+func (exact) Down(out, x, bank []float32) {
+	clear(out)
+	for i := 0; i < len(x); i += 4 {
+		a, b, c, d := x[i], x[i+1], x[i+2], x[i+3]
+		for j, block := 0, bank[i*len(out):][:4*len(out)]; j < len(out); j, block = j+1, block[4:] {
+			out[j] += (float32(block[0]*a) + float32(block[1]*b)) + (float32(block[2]*c) + float32(block[3]*d))
+		}
+	}
+}
+
+func (e exact) Up(out, bank []float32, stride int, by []float32, scale float32) {
+	for r, v := range by {
+		e.ScaleAdd(out, bank[r*stride:][:len(out)], scale*v)
+	}
+}
+
 // Attend goes through the pages twice: for the scores, and for the values.
 func (e exact) Attend(a *simd.Attention) {
 	n := len(a.Begins)

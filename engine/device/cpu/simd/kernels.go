@@ -56,6 +56,10 @@ static void attend(const realm_kernels *k, int half, float *out, const float *qu
 	k->attend(half, out, queries, n, dim, keys, values, pages, page_stride, begins, ends, scale, cap, scores, stride);
 }
 static void scale_add(const realm_kernels *k, float *out, const float *x, int n, float scale) { k->scale_add(out, x, n, scale); }
+static void down(const realm_kernels *k, float *out, const float *x, int columns, const float *bank, int width) { k->down(out, x, columns, bank, width); }
+static void up(const realm_kernels *k, float *out, int n, const float *bank, int64_t stride, const float *by, int rank, float scale) {
+	k->up(out, n, bank, stride, by, rank, scale);
+}
 */
 import "C"
 
@@ -176,6 +180,14 @@ func (k *kernels) Attend(a *Attention) {
 
 func (k *kernels) ScaleAdd(out, x []float32, scale float32) {
 	C.scale_add(k.c, floats(out), floats(x), C.int(len(x)), C.float(scale))
+}
+
+func (k *kernels) Down(out, x, bank []float32) {
+	C.down(k.c, floats(out), floats(x), C.int(len(x)), floats(bank), C.int(len(out)))
+}
+
+func (k *kernels) Up(out, bank []float32, stride int, by []float32, scale float32) {
+	C.up(k.c, floats(out), C.int(len(out)), floats(bank), C.int64_t(stride), floats(by), C.int(len(by)), C.float(scale))
 }
 
 // at returns where row i begins; nil where there are none.

@@ -66,6 +66,9 @@ typedef struct {
 		const void *keys, const void *values, const int32_t *pages, int64_t page_stride,
 		const int32_t *begins, const int32_t *ends, float scale, float cap, float *scores, int64_t stride);
 	void (*scale_add)(float *out, const float *x, int n, float scale);
+	// Of adapters: A has the layout [columns/4][width][4], B that of rows.
+	void (*down)(float *out, const float *x, int columns, const float *bank, int width);
+	void (*up)(float *out, int n, const float *bank, int64_t stride, const float *by, int rank, float scale);
 } realm_kernels;
 
 // realm_kernels_at returns the kernels of instruction set i of those that this

@@ -47,6 +47,12 @@ func results(k simd.Kernels) []float32 {
 	keep(z.Data...)
 	k.ScaleAdd(out.Row(0), x.Row(0), 0.7)
 	keep(out.Data...)
+	for _, n := range []int{4, 8, 12, 16, 28} {
+		k.Down(z.Row(2)[:n], x.Row(1), random(n*width))
+		k.Up(out.Row(1), random(n*100), 100, z.Row(2)[:n], 0.4)
+		keep(z.Row(2)...)
+		keep(out.Row(1)...)
+	}
 	for _, half := range []bool{true, false} {
 		keep(attention(k, half, random)...)
 	}

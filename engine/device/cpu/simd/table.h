@@ -4,4 +4,5 @@
 	.add = add, .rms_norm = rms_norm, .layer_norm = layer_norm, .gate = gate, \
 	.soft_cap = soft_cap, .softmax = softmax, .log_sum_exp = log_sum_exp, .above = above, \
 	.rotate = rotate, .to_f16 = to_f16, .attend = attend, .scale_add = scale_add, \
+	.down = down, .up = up, \
 }
