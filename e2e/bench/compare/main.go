@@ -127,7 +127,7 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r := report{Threads: o.threads, PromptTokens: o.prompt, Tokens: o.tokens, Rounds: o.rounds, Bandwidth: memory.Bandwidth(o.threads)}
+	r := report{Threads: o.threads, PromptTokens: o.prompt, Tokens: o.tokens, Rounds: o.rounds}
 	for _, path := range o.models {
 		pairs := []pair{{Name: "CPU", devices: [2]string{"cpu", "cpu"}}}
 		if o.vulkan {
@@ -148,6 +148,8 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 		m.Pairs = pairs
 		r.Models = append(r.Models, m)
 	}
+	// At the end: what a process has taken before it starts others counts in their peaks.
+	r.Bandwidth = memory.Bandwidth(o.threads)
 	if o.json {
 		e := json.NewEncoder(out)
 		e.SetIndent("", "  ")
