@@ -65,8 +65,12 @@ func parisPlayground(ctx context.Context, r *Rig) error {
 	return s.Stop()
 }
 
+// leisurely bounds the calls that a guest makes in a second, some three of which go to a
+// token: a small model would have ended its answer before anybody could stop it.
+const leisurely = "[tenants.guest]\ncalls-per-second = 120\n"
+
 func playground(ctx context.Context, r *Rig) error {
-	s, err := r.Serve(ctx, "")
+	s, err := r.Serve(ctx, leisurely)
 	if err != nil {
 		return err
 	}
