@@ -186,7 +186,7 @@ func (b *serveBench) start(ctx context.Context, r *serveReport) (*benchServer, e
 	b.started++
 	f, x := b.flags, config.Default()
 	x.Listen, x.Device, x.Threads = "127.0.0.1:0", f.device, int(f.opening.threads)
-	x.Memory.Total = config.Size(f.opening.memory)
+	x.Memory.Total, x.Memory.KV = config.Size(f.opening.memory), config.Size(f.opening.kv)
 	x.Database = filepath.Join(b.dir, fmt.Sprintf("%d.db", b.started))
 	x.Log.Level = "error"
 	x.Queue.Limit, x.Tenants.Queue = 1<<16, 0
