@@ -88,8 +88,12 @@ func (c call) genNext(a []uint64) abi.Errno {
 		return e
 	}
 	c.Guest.out = c.out[:0]
-	count, n := uint64(0), 0
-	for n = t.find(); n >= 0; n = t.find() {
+	count, n := uint64(0), -1
+	// A token that is looked at is part of its sequence: only what can be told is.
+	for count == 0 || uint64(len(c.out)+t.largest()) <= a[2] {
+		if n = t.find(); n < 0 {
+			break
+		}
 		t.tell(n)
 		if uint64(len(c.out)+t.event.Bytes()) > a[2] {
 			break
@@ -118,6 +122,17 @@ func (c call) genNext(a []uint64) abi.Errno {
 	return c.u64(a[3], count)
 }
 
+// largest returns the most bytes that an event of the rows takes.
+func (t *genTicket) largest() int {
+	candidates := uint32(0)
+	for _, r := range t.rows {
+		if r.Flags&abi.RowTopK != 0 {
+			candidates = max(candidates, r.TopK)
+		}
+	}
+	return abi.EventSize + int(candidates)*abi.CandidateSize
+}
+
 // tell makes event what a row has to tell.
 func (t *genTicket) tell(n int) {
 	r := t.rows[n]
@@ -135,14 +150,18 @@ func (t *genTicket) tell(n int) {
 	}
 }
 
-// exhaust ends the rows, as there is nothing left for them.
+// exhaust ends the rows, as there is nothing left for them. Those that have ended by
+// themselves, and all of whose tokens were taken, end well.
 func (t *genTicket) exhaust(err error) {
 	for _, r := range t.rows {
-		if r.ended || r.run.Reason() != engine.FinishReason("") {
+		if r.ended {
 			continue
 		}
-		r.settle()
-		r.err = err
+		r.run.Cancel() // drops the tokens that wait to be taken, and the reason with them
+		if r.run.Reason() == engine.FinishReason("") {
+			r.end()
+			r.err = err
+		}
 	}
 }
 
