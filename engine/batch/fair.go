@@ -61,6 +61,15 @@ func (s *Scheduler) depart(t *Tenant) {
 	}
 }
 
+// leeway is how much service a tenant may be ahead of another before that is bounded to
+// what rides along: those that are treated alike are ahead of each other by turns.
+const leeway = 128
+
+// isAheadOf reports whether a tenant has received so much more than another, which wants
+// the device too, that its rows may no longer make the steps of the other long: in a step
+// together they take the time of a prompt that rides along at most.
+func (t *Tenant) isAheadOf(other *Tenant) bool { return t.counter-other.counter > leeway }
+
 // before reports which of two runs goes first: by priority, then by the counters
 // of their tenants. Of the same tenant, those that write come before those that
 // read, the former in turns, the latter in the order of their start.

@@ -72,6 +72,8 @@ func (s *Scheduler) fill(m *Model) (key programKey, ok bool) {
 		chunk = m.chunk
 	}
 	rows, writes := 0, 0
+	var owed *Tenant // who comes first
+	share := 0       // rows of a step in which others ride along; 0: none do yet
 	for _, r := range s.running {
 		if rows >= m.chunk || len(s.entries) >= maxSequences {
 			break
@@ -83,9 +85,18 @@ func (s *Scheduler) fill(m *Model) (key programKey, ok bool) {
 		if !r.writes() {
 			most = min(most, chunk)
 		}
+		if owed != nil && r.tenant.isAheadOf(owed) {
+			if share == 0 {
+				share = m.cost.chunk(rows, m.chunk)
+			}
+			most = min(most, share-rows)
+		}
 		e, state := r.entry(most)
 		if state != ready {
 			continue
+		}
+		if owed == nil {
+			owed = r.tenant
 		}
 		s.entries = append(s.entries, e)
 		rows += e.to - e.from
