@@ -127,6 +127,9 @@ func (all *models) set(specs []ModelSpec, kept map[string][]AdapterSpec) {
 			m = &model{users: map[string]int{}}
 		} else {
 			delete(old, spec.Name)
+			if m.spec.Draft != spec.Draft {
+				all.library.Forget(m.source) // it comes back with the other one
+			}
 		}
 		m.spec, m.adapters = spec, map[string]AdapterSpec{}
 		m.info.ID, m.info.Root, m.info.Created, m.info.Draft = spec.Name, spec.Name, spec.Created, spec.Draft != ""
