@@ -145,6 +145,8 @@ type Usage struct {
 	Emits  uint64        // bytes emitted
 	Waited time.Duration // for the engine, with nothing else to do
 	Queued time.Duration // of the first row that ended: until it was taken into a step
+	Later  uint64        // tokens that rows chose behind their first
+	Decode time.Duration // from a row's first token to its last as the engine chose them, of the longest row
 }
 
 // Usage returns what the instance has used. It is for the goroutine that runs the

@@ -288,6 +288,10 @@ func (r *row) end() {
 	if r.usage.Queued == 0 {
 		r.usage.Queued = stats.Queued
 	}
+	if n := stats.GeneratedTokens - 1; n > 0 {
+		r.usage.Later += uint64(n)
+		r.usage.Decode = max(r.usage.Decode, stats.Decode)
+	}
 	// A run keeps the tokens that it read, and a ticket may lie for long.
 	r.run = nil
 	if r.peeked && r.seen && r.err == nil {

@@ -167,7 +167,7 @@ func (a *Answer) run(w *writer) error {
 	defer g.Close()
 	err = a.module.Run(g)
 	used := g.Usage()
-	w.queued, w.total = used.Queued, int(used.Tokens)
+	w.queued, w.total, w.later, w.decode = used.Queued, int(used.Tokens), int(used.Later), used.Decode
 	switch {
 	case w.undelivered != nil: // whatever the guest made of it
 		return w.undelivered
@@ -240,9 +240,11 @@ type writer struct {
 	first   time.Duration // until there was text or a token
 	last    time.Duration
 	queued  time.Duration
-	counts  bool // the guest tells of each token
-	tokens  int  // chosen, as far as events tell
-	total   int  // read and chosen, as the host has counted
+	later   int           // tokens that the engine chose behind the first of a row
+	decode  time.Duration // and how long that took; 0: not known
+	counts  bool          // the guest tells of each token
+	tokens  int           // chosen, as far as events tell
+	total   int           // read and chosen, as the host has counted
 	// reasoning is how many were chosen while the answer was in its reasoning.
 	reasoning int
 	usage     guest.Event
@@ -373,8 +375,13 @@ func (w *writer) result() Result {
 		},
 		Timings: Timings{Queue: w.queued, FirstToken: w.first, Total: time.Since(w.start)},
 	}
-	if took := w.last - w.first; w.tokens > 1 && took > 0 {
-		r.Timings.Decode = float64(w.tokens-1) / took.Seconds()
+	// A guest may emit many tokens at once: the engine knows better when they came.
+	tokens, took := w.later, w.decode
+	if took == 0 {
+		tokens, took = w.tokens-1, w.last-w.first
+	}
+	if tokens > 0 && took > 0 {
+		r.Timings.Decode = float64(tokens) / took.Seconds()
 	}
 	for _, i := range slices.Sorted(maps.Keys(w.choices)) {
 		if c := w.choices[i]; c.ended {
