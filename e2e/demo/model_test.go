@@ -63,7 +63,7 @@ func TestDownload(t *testing.T) {
 	address := strings.TrimSuffix(s.url, "/demo/") + "/some.gguf"
 	fetch := func(address string) {
 		t.Helper()
-		x.do(chromedp.Click("#open-models"), chromedp.SetValue("#url", address), chromedp.Click("#url-form button"))
+		x.download(address)
 	}
 	fetch(address + ".none")
 	x.says("#notices", "the server answered 404")
@@ -114,7 +114,7 @@ func TestCancel(t *testing.T) {
 	x.ready("atlas")
 	s.slow.Store(true)
 	address := strings.TrimSuffix(s.url, "/demo/") + "/some.gguf"
-	x.do(chromedp.Click("#open-models"), chromedp.SetValue("#url", address), chromedp.Click("#url-form button"))
+	x.download(address)
 	x.says("#loading-words", "Downloading some")
 	x.do(chromedp.Click("#loading-cancel"))
 	x.ready("atlas") // what was there before is back
@@ -127,7 +127,7 @@ func TestQuota(t *testing.T) {
 	x := visit(t, s.url)
 	x.ready("atlas")
 	address := strings.TrimSuffix(s.url, "/demo/") + "/some.gguf"
-	x.do(chromedp.Click("#open-models"), chromedp.SetValue("#url", address), chromedp.Click("#url-form button"))
+	x.download(address)
 	x.says("#notices", "it takes 3.8 MiB, and the browser gives this page 2.0 MiB more")
 	x.says("#notices", "that takes no room")
 }

@@ -198,6 +198,14 @@ func (x *tab) ready(name string) {
 		["gpu", "slow"].includes(document.querySelector("#status").dataset.state)`, name))
 }
 
+// download asks for a model by its URL. The form is submitted and no button clicked: a
+// panel that opens moves its buttons meanwhile.
+func (x *tab) download(address string) {
+	x.Helper()
+	x.do(chromedp.Click("#open-models"), chromedp.SetValue("#url", address))
+	get[any](x, `(document.querySelector("#url-form").requestSubmit(), null)`)
+}
+
 // choose chooses an option of a list, as a person does.
 func (x *tab) choose(selector, value string) {
 	x.Helper()
