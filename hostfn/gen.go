@@ -19,7 +19,7 @@ func (c call) gen(a []uint64) abi.Errno {
 	for _, r := range rows {
 		r.look() // those that are refused need not be kept
 	}
-	return c.issue(a[2], &genTicket{rows: rows})
+	return c.issue(a[2], &genTicket{rows: rows, largest: largestEvent(rows)})
 }
 
 // genTicket is a gen under way.
@@ -27,6 +27,8 @@ type genTicket struct {
 	rows  []*row
 	start int // the row that is asked first, so that none is left behind
 	event abi.Event
+
+	largest int // bytes that an event takes at most
 }
 
 // look reports whether the row has something to tell.
@@ -90,7 +92,7 @@ func (c call) genNext(a []uint64) abi.Errno {
 	c.Guest.out = c.out[:0]
 	count, n := uint64(0), -1
 	// A token that is looked at is part of its sequence: only what can be told is.
-	for count == 0 || uint64(len(c.out)+t.largest()) <= a[2] {
+	for count == 0 || uint64(len(c.out)+t.largest) <= a[2] {
 		if n = t.find(); n < 0 {
 			break
 		}
@@ -122,10 +124,10 @@ func (c call) genNext(a []uint64) abi.Errno {
 	return c.u64(a[3], count)
 }
 
-// largest returns the most bytes that an event of the rows takes.
-func (t *genTicket) largest() int {
+// largestEvent returns the most bytes that an event of the rows takes.
+func largestEvent(rows []*row) int {
 	candidates := uint32(0)
-	for _, r := range t.rows {
+	for _, r := range rows {
 		if r.Flags&abi.RowTopK != 0 {
 			candidates = max(candidates, r.TopK)
 		}
