@@ -79,9 +79,11 @@ const exactCPU = "cpu:exact"
 // openBest opens the best GPU, or the CPU where there is none: an adapter that computes
 // on the CPU is the better one only where the CPU device has no vector instructions.
 func (e *Engine) openBest(o Options) (device.Device, error) {
-	if found := adapters(); cpu.Vectors() && len(found) > 0 && !slices.ContainsFunc(found, DeviceInfo.isGPU) {
-		e.say(fmt.Sprintf("there is no GPU, and the WebGPU adapter %s is software: computing on the CPU, which is faster than that (--device webgpu)%s", found[0].Name, seeDevices))
-		return openCPU(o)
+	if cpu.Vectors() {
+		if found := adapters(); len(found) > 0 && !slices.ContainsFunc(found, DeviceInfo.isGPU) {
+			e.say(fmt.Sprintf("there is no GPU, and the WebGPU adapter %s is software: computing on the CPU, which is faster than that (--device webgpu)%s", found[0].Name, seeDevices))
+			return openCPU(o)
+		}
 	}
 	d, err := openWebGPU("", o)
 	switch {
