@@ -61,23 +61,19 @@ func TestDownload(t *testing.T) {
 	x := visit(t, s.url)
 	x.ready("atlas")
 	address := strings.TrimSuffix(s.url, "/demo/") + "/some.gguf"
-	fetch := func(address string) {
-		t.Helper()
-		x.download(address)
-	}
-	fetch(address + ".none")
+	x.download(address + ".none")
 	x.says("#notices", "the server answered 404")
-	fetch(s.url)
+	x.download(s.url)
 	x.says("#notices", "no GGUF file at this address")
 
 	s.cut.Store(1 << 20)
-	fetch(address)
+	x.download(address)
 	x.says("#notices", "The connection broke")
 	if got := get[string](x, kept); !contains(got, "some.gguf.part 1048576") {
 		t.Errorf("of a download that broke off it keeps %s", got)
 	}
 	s.cut.Store(0)
-	fetch(address)
+	x.download(address)
 	x.ready("some")
 	x.ask(france, paris)
 	x.want(kept + `.then((k) => k.startsWith("some.gguf 3956384"))`)
