@@ -38,7 +38,14 @@ func (f *function) control(c *wasm.Code) error {
 	case wasm.OpBrIf:
 		f.pop(1)
 		f.settle(c.A)
-	case wasm.OpUnreachable, wasm.OpBr, wasm.OpBrTable, wasm.OpReturn, wasm.OpReturnCall, wasm.OpReturnCallIndirect:
+		f.leave(c.A)
+	case wasm.OpBr, wasm.OpBrTable:
+		f.leave(c.A)
+		for _, label := range c.Targets {
+			f.leave(uint64(label))
+		}
+		f.stop()
+	case wasm.OpUnreachable, wasm.OpReturn, wasm.OpReturnCall, wasm.OpReturnCallIndirect:
 		f.stop()
 	case wasm.OpCall:
 		if c.A >= uint64(len(f.functions)) {
@@ -99,20 +106,20 @@ func (f *function) variable(c *wasm.Code) error {
 	}
 	local := int(c.A)
 	if c.Op != wasm.OpLocalGet {
-		small := f.small(f.top(0))
+		is := f.spanAt(0)
 		f.pop(1)
 		f.known.version[local]++
-		if small {
-			f.known.learn(local, f.known.version[local])
+		if is != spanOf(f.types[local]) {
+			f.known.learn(local, f.known.version[local], is, false)
 		}
 		if c.Op == wasm.OpLocalSet {
 			return nil
 		}
 	}
 	f.push(f.types[local])
-	if f.types[local] == wasm.I64 {
+	if t := f.types[local]; t == wasm.I64 || t == wasm.I32 {
 		x := &f.stack[len(f.stack)-1]
-		x.local, x.version = local, f.known.version[local]
+		x.local, x.version, x.copied = local, f.known.version[local], f.known.copied(local)
 	}
 	return nil
 }

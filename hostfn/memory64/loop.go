@@ -16,16 +16,18 @@ type loops struct {
 	writes [][]int // of each local, ascending
 	next   int     // the loop that begins next
 	open   []int   // the loops around a place, -1 for another block
+	depth  int     // the most blocks in one another, with the function
 }
 
 // scan walks over a function.
 func (l *loops) scan(body *wasm.Body, locals int) {
-	l.ends, l.open, l.next = l.ends[:0], l.open[:0], 0
+	l.ends, l.open, l.next, l.depth = l.ends[:0], l.open[:0], 0, 0
 	l.writes = slices.Grow(l.writes[:0], locals)[:locals]
 	for i := range l.writes {
 		l.writes[i] = l.writes[i][:0]
 	}
 	for c := wasm.NewCode(body); c.Next(); {
+		l.depth = max(l.depth, c.Depth)
 		switch c.Op {
 		case wasm.OpLoop:
 			l.open = append(l.open, len(l.ends))
@@ -67,6 +69,6 @@ func (f *function) enter(at int) {
 	}
 	k.floor = before.facts
 	for _, x := range kept {
-		k.learn(x.local, x.version)
+		k.learn(x.local, x.version, x.span, x.copied)
 	}
 }

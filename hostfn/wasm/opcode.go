@@ -39,6 +39,7 @@ const (
 	OpI32Load    Op = 0x28
 	OpI64Load    Op = 0x29
 	OpI32Load8U  Op = 0x2d
+	OpI32Load16U Op = 0x2f
 	OpI64Load8U  Op = 0x31
 	OpI64Load16U Op = 0x33
 	OpI64Load32U Op = 0x35
@@ -65,17 +66,21 @@ const (
 	OpI64LeU Op = 0x58
 	OpI64GeU Op = 0x5a
 
+	OpI32Clz  Op = 0x67
 	OpI32Add  Op = 0x6a
 	OpI32Sub  Op = 0x6b
 	OpI32Mul  Op = 0x6c
 	OpI32And  Op = 0x71
 	OpI32Or   Op = 0x72
+	OpI32Shl  Op = 0x74
+	OpI32ShrU Op = 0x76
 	OpI64Add  Op = 0x7c
 	OpI64Sub  Op = 0x7d
 	OpI64Mul  Op = 0x7e
 	OpI64DivU Op = 0x80
 	OpI64And  Op = 0x83
 	OpI64Or   Op = 0x84
+	OpI64Shl  Op = 0x86
 	OpI64ShrU Op = 0x88
 
 	OpI32WrapI64    Op = 0xa7
