@@ -2,7 +2,6 @@ package memory64
 
 import (
 	"math"
-	"slices"
 
 	"github.com/realm-webgpu/realm/hostfn/wasm"
 )
@@ -85,7 +84,7 @@ func (f *function) copy(b []byte, local int) []byte {
 func (f *function) keepCopy(b []byte, local int) []byte {
 	to, ok := f.copies[local]
 	if !ok {
-		if len(f.copies) == maxCopies {
+		if len(f.copies) == maxCopies || len(f.types)+maxCopies > wasm.MaxLocals {
 			return b
 		}
 		if f.copies == nil {
@@ -198,36 +197,12 @@ func (f *function) trap() {
 	if f.checks == 0 {
 		return
 	}
-	b := []byte{byte(wasm.OpBlock), emptyBlock, byte(wasm.OpBlock)}
-	switch r := f.kind.Results; len(r) {
-	case 0:
-		b = append(b, emptyBlock)
-	case 1:
-		b = append(b, byte(r[0]))
-	default:
-		b = wasm.AppendSigned(b, int64(f.resultType(r)))
-	}
+	b := f.module.AppendBlock([]byte{byte(wasm.OpBlock), wasm.EmptyBlock}, f.kind.Results)
 	b = append(append(b, f.out...), byte(wasm.OpReturn), byte(wasm.OpEnd))
 	b = wasm.AppendI32Const(b, past)
 	b = wasm.AppendMemory(b, wasm.OpI32Load8U, 0, 0)
 	f.out = append(b, byte(wasm.OpDrop), byte(wasm.OpUnreachable), byte(wasm.OpEnd))
 }
-
-// resultType returns the index of the type of blocks without parameters that leave
-// such results.
-func (l *lowering) resultType(results []wasm.ValueType) int {
-	m := l.module
-	for i, t := range m.Types {
-		if len(t.Params) == 0 && slices.Equal(t.Results, results) {
-			return i
-		}
-	}
-	m.Types = append(m.Types, wasm.FuncType{Results: results})
-	return len(m.Types) - 1
-}
-
-// emptyBlock is the type of a block without results.
-const emptyBlock = 0x40
 
 // convert appends the conversion of an i64, an address, a length or an index, to
 // i32: what does not fit becomes one that is past everything.

@@ -263,7 +263,7 @@ func (g *generator) statement(function, deep int) {
 		g.loop(function, deep)
 	case 9:
 		g.value(wasm.I32, function, deep)
-		g.out = append(g.out, byte(wasm.OpIf), emptyBlock)
+		g.out = append(g.out, byte(wasm.OpIf), wasm.EmptyBlock)
 		g.labels = append(g.labels, 0)
 		g.statement(function, deep)
 		if g.n(2) == 0 {
@@ -298,7 +298,7 @@ func (g *generator) far() {
 
 // loop writes a loop that ends with the fuel, or before.
 func (g *generator) loop(function, deep int) {
-	g.out = append(g.out, byte(wasm.OpLoop), emptyBlock)
+	g.out = append(g.out, byte(wasm.OpLoop), wasm.EmptyBlock)
 	g.labels = append(g.labels, 0)
 	g.spend()
 	for range 1 + g.n(3) {

@@ -172,7 +172,7 @@ func (g *generator) function(index int) wasm.Body {
 func (g *generator) spend() {
 	g.op(wasm.OpGlobalGet, 1+fuelGlobal)
 	g.op(wasm.OpI32Eqz)
-	g.out = append(g.out, byte(wasm.OpIf), emptyBlock)
+	g.out = append(g.out, byte(wasm.OpIf), wasm.EmptyBlock)
 	g.op(wasm.OpUnreachable)
 	g.op(wasm.OpEnd)
 	g.op(wasm.OpGlobalGet, 1+fuelGlobal)

@@ -133,7 +133,7 @@ func (p *pass) expression(code []byte) []byte {
 // moreCode is the function that calls refill until what was taken is paid for. It
 // leaves what there is then in the global, and returns it.
 func (p *pass) moreCode() []byte {
-	b := []byte{byte(wasm.OpLoop), emptyBlock}
+	b := []byte{byte(wasm.OpLoop), wasm.EmptyBlock}
 	b = wasm.AppendOp(b, wasm.OpCall, uint64(p.refill))
 	b = wasm.AppendOp(b, wasm.OpGlobalGet, uint64(p.fuel))
 	b = append(b, byte(wasm.OpI64Add))

@@ -54,7 +54,7 @@ func (c *Code) BlockType(types []FuncType) FuncType {
 }
 
 // blockEmpty is the block type without results, as a signed number.
-const blockEmpty = -0x40
+const blockEmpty = EmptyBlock - 0x80
 
 // Next reads an instruction. It is false at the end, and after an error.
 func (c *Code) Next() bool {

@@ -162,6 +162,8 @@ type Module struct {
 	Code      []Body
 	Data      []Data
 	Custom    []Custom
+
+	blocks map[string]int // the types that AppendBlock added, by their results
 }
 
 // Imported returns how many of the imports are of a kind.

@@ -41,6 +41,35 @@ func AppendI64Const(b []byte, v int64) []byte { return AppendSigned(append(b, by
 // AppendMemory appends a memory access: its alignment is an exponent of 2.
 func AppendMemory(b []byte, o Op, align, offset uint64) []byte { return AppendOp(b, o, align, offset) }
 
+// EmptyBlock is the type of a block without parameters and results.
+const EmptyBlock = 0x40
+
+// AppendBlock appends the beginning of a block without parameters. The module gets the
+// type of several results where it has none from before.
+func (m *Module) AppendBlock(b []byte, results []ValueType) []byte {
+	b = append(b, byte(OpBlock))
+	switch len(results) {
+	case 0:
+		return append(b, EmptyBlock)
+	case 1:
+		return append(b, byte(results[0]))
+	}
+	var key []byte
+	for _, t := range results {
+		key = append(key, byte(t))
+	}
+	index, ok := m.blocks[string(key)]
+	if !ok {
+		if m.blocks == nil {
+			m.blocks = map[string]int{}
+		}
+		index = len(m.Types)
+		m.blocks[string(key)] = index
+		m.Types = append(m.Types, FuncType{Results: results})
+	}
+	return AppendSigned(b, int64(index))
+}
+
 // Encode writes the module.
 func (m *Module) Encode() []byte {
 	w := &writer{out: append([]byte(nil), header...), custom: m.Custom}
