@@ -18,10 +18,10 @@ import (
 	"github.com/realm-webgpu/realm/engine/device/webgpu/shim"
 )
 
-// page has the page that runs a program, and its worker.
+// runner has the page that runs a program, and its worker.
 //
 //go:embed program
-var page embed.FS
+var runner embed.FS
 
 // Build builds a Go command for pages and returns its file.
 func Build(t testing.TB, pkg string) string { return compile(t, pkg, "build") }
@@ -98,7 +98,7 @@ func (p Program) files(t testing.TB) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	static, err := fs.Sub(page, "program")
+	static, err := fs.Sub(runner, "program")
 	if err != nil {
 		t.Fatal(err)
 	}
