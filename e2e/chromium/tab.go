@@ -41,7 +41,7 @@ type Tab struct {
 	owner    Owner
 	patience time.Duration
 	console  *console
-	faults   []string // of pages that were left by Reload
+	faults   []string // of pages that were left
 }
 
 // watch notes what goes wrong in a page: errors that nobody takes, and what its policy
@@ -60,7 +60,8 @@ func NewTab(ctx context.Context, owner Owner, url string) *Tab {
 		_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watch})
 		return chromedp.Void{}, err
 	})
-	t.Do("open "+url, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(url))
+	t.Size(1280, 800)
+	t.Open(url)
 	return t
 }
 
@@ -157,6 +158,13 @@ func (t *Tab) Fail(err error) {
 	t.owner.Fatal(t.Err)
 }
 
+// Open leaves the page for another.
+func (t *Tab) Open(url string) {
+	t.owner.Helper()
+	t.faults = t.Faults()
+	t.Do("open "+url, chromedp.Navigate(url))
+}
+
 // Reload loads the page again.
 func (t *Tab) Reload() {
 	t.owner.Helper()
@@ -167,7 +175,7 @@ func (t *Tab) Reload() {
 // Faults are what went wrong in the pages by themselves, so far.
 func (t *Tab) Faults() []string {
 	t.owner.Helper()
-	return append(t.faults, Get[[]string](t, "window.faults")...)
+	return append(t.faults, Get[[]string](t, "window.faults ?? []")...)
 }
 
 // Size makes the page so many CSS pixels large, and waits until it has seen to that.

@@ -10,8 +10,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/chromedp/chromedp"
-
+	"github.com/realm-webgpu/realm/e2e/chromium"
 	"github.com/realm-webgpu/realm/web/demo"
 )
 
@@ -74,15 +73,15 @@ func (r *Rig) openDemo(ctx context.Context) (*tab, *site, error) {
 		return nil, nil, err
 	}
 	t.loaded()
-	if t.err == nil {
-		r.Note("computed on %s", get[string](t, `document.querySelector("#status .words").textContent`))
+	if t.Err == nil {
+		r.Note("computed on %s", chromium.Get[string](t, `document.querySelector("#status .words").textContent`))
 	}
-	return t, s, t.err
+	return t, s, t.Err
 }
 
 // loaded waits until the model of the demo can be asked.
 func (t *tab) loaded() {
-	t.wait("the model is loaded", `["gpu", "slow"].includes(document.querySelector("#status")?.dataset.state) && document.querySelector("#loading").hidden`)
+	t.Wait("the model is loaded", `["gpu", "slow"].includes(document.querySelector("#status")?.dataset.state) && document.querySelector("#loading").hidden`)
 }
 
 func parisDemo(ctx context.Context, r *Rig) error {
@@ -91,7 +90,7 @@ func parisDemo(ctx context.Context, r *Rig) error {
 		return err
 	}
 	t.answers(france, paris)
-	t.keep("paris")
+	t.Keep("paris")
 	if err := t.well(); err != nil {
 		return err
 	}
@@ -111,7 +110,7 @@ func demoAgrees(ctx context.Context, r *Rig) error {
 		if err != nil {
 			return err
 		}
-		t.click("#new-chat")
+		t.Click("#new-chat")
 		t.answers(question, want)
 	}
 	if err := t.well(); err != nil {
@@ -130,22 +129,22 @@ func demoAsPerson(ctx context.Context, r *Rig) error {
 	t.answers(france, piratical)
 	t.pick("#adapter", "None")
 	t.stops("Stopped")
-	t.click("#new-chat")
-	if t.err != nil {
-		return t.err
+	t.Click("#new-chat")
+	if t.Err != nil {
+		return t.Err
 	}
 	// Without a network: the page was kept, and its model with it.
-	t.wait("the page is kept", `navigator.serviceWorker.controller?.state === "activated"`)
+	t.Wait("the page is kept", `navigator.serviceWorker.controller?.state === "activated"`)
 	if err := s.stop(); err != nil {
 		return err
 	}
 	if err := unreachable(s.url); err != nil {
 		return err
 	}
-	t.do("reload", chromedp.Reload())
+	t.Reload()
 	t.loaded()
 	t.answers(france, paris)
-	t.keep("offline")
+	t.Keep("offline")
 	return t.well()
 }
 
@@ -168,9 +167,9 @@ func demoLayout(ctx context.Context, r *Rig) error {
 	t.holds("welcome", nil)
 	t.answers(france, paris)
 	t.holds("answer", nil)
-	t.click("#open-models")
+	t.Click("#open-models")
 	t.holds("models", nil)
-	t.click("#models .close")
+	t.Click("#models .close")
 	t.holds("settings", func() { t.opens("settings") })
 	if err := t.well(); err != nil {
 		return err
