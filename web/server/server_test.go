@@ -83,27 +83,15 @@ func start(t *testing.T, c *config.Config) *running {
 // post sends JSON and returns what came back.
 func (r *running) post(t *testing.T, path, key, body string) (status int, answer map[string]any) {
 	t.Helper()
-	q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	q.Header.Set("Content-Type", "application/json")
+	var headers []string
 	if key != "" {
-		q.Header.Set("Authorization", "Bearer "+key)
+		headers = []string{"Authorization", "Bearer " + key}
 	}
-	p, err := http.DefaultClient.Do(q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Body.Close()
-	text, err := io.ReadAll(p.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, &answer); err != nil {
+	status, text := send(t, http.MethodPost, r.url+path, body, headers...)
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	return p.StatusCode, answer
+	return status, answer
 }
 
 // content is the text of an answer.
