@@ -79,44 +79,49 @@ func (r *Rig) openDemo(ctx context.Context) (*tab, *site, error) {
 	return t, s, t.Err
 }
 
+// inDemo has a person use the demo, and wants nothing to have gone wrong when they are done.
+func (r *Rig) inDemo(ctx context.Context, use func(*tab) error) error {
+	t, s, err := r.openDemo(ctx)
+	if err != nil {
+		return err
+	}
+	if err := use(t); err != nil {
+		return err
+	}
+	if err := t.well(); err != nil {
+		return err
+	}
+	return s.stop()
+}
+
 // loaded waits until the model of the demo can be asked.
 func (t *tab) loaded() {
 	t.Wait("the model is loaded", `["gpu", "slow"].includes(document.querySelector("#status")?.dataset.state) && document.querySelector("#loading").hidden`)
 }
 
 func parisDemo(ctx context.Context, r *Rig) error {
-	t, s, err := r.openDemo(ctx)
-	if err != nil {
-		return err
-	}
-	t.answers(france, paris)
-	t.Keep("paris")
-	if err := t.well(); err != nil {
-		return err
-	}
-	return s.stop()
+	return r.inDemo(ctx, func(t *tab) error {
+		t.answers(france, paris)
+		t.Keep("paris")
+		return nil
+	})
 }
 
 // demoQuestions are asked in the demo and from the command line.
 var demoQuestions = []string{"Tell me about Brazil.", "Which country has Oslo as its capital?", "Is Rome the capital of Spain?"}
 
 func demoAgrees(ctx context.Context, r *Rig) error {
-	t, s, err := r.openDemo(ctx)
-	if err != nil {
-		return err
-	}
-	for _, question := range demoQuestions {
-		want, err := r.ask(ctx, question)
-		if err != nil {
-			return err
+	return r.inDemo(ctx, func(t *tab) error {
+		for _, question := range demoQuestions {
+			want, err := r.ask(ctx, question)
+			if err != nil {
+				return err
+			}
+			t.Click("#new-chat")
+			t.answers(question, want)
 		}
-		t.Click("#new-chat")
-		t.answers(question, want)
-	}
-	if err := t.well(); err != nil {
-		return err
-	}
-	return s.stop()
+		return nil
+	})
 }
 
 func demoAsPerson(ctx context.Context, r *Rig) error {
@@ -160,19 +165,14 @@ func unreachable(url string) error {
 }
 
 func demoLayout(ctx context.Context, r *Rig) error {
-	t, s, err := r.openDemo(ctx)
-	if err != nil {
-		return err
-	}
-	t.holds("welcome", nil)
-	t.answers(france, paris)
-	t.holds("answer", nil)
-	t.Click("#open-models")
-	t.holds("models", nil)
-	t.Click("#models .close")
-	t.holds("settings", func() { t.opens("settings") })
-	if err := t.well(); err != nil {
-		return err
-	}
-	return s.stop()
+	return r.inDemo(ctx, func(t *tab) error {
+		t.holds("welcome", nil)
+		t.answers(france, paris)
+		t.holds("answer", nil)
+		t.Click("#open-models")
+		t.holds("models", nil)
+		t.Click("#models .close")
+		t.holds("settings", func() { t.opens("settings") })
+		return nil
+	})
 }

@@ -46,11 +46,7 @@ func (t *tab) holds(view string, prepare func()) {
 }
 
 func playgroundLayout(ctx context.Context, r *Rig) error {
-	s, err := r.Serve(ctx, "")
-	if err != nil {
-		return err
-	}
-	t, err := r.openPlayground(ctx, s)
+	t, s, err := r.openPlayground(ctx, "")
 	if err != nil {
 		return err
 	}

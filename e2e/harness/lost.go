@@ -93,27 +93,22 @@ func demoLost(ctx context.Context, r *Rig) error {
 	if err != nil {
 		return err
 	}
-	t, s, err := r.openDemo(ctx)
-	if err != nil {
-		return err
-	}
-	t.asks(question)
-	t.Wait("the answer begins", lastAnswer+`.length > 0`)
-	begun := chromium.Get[string](t, lastAnswer)
-	if t.Err == nil {
-		if _, err := chromedp.CallBrowser(t.Ctx, browser.CrashGPUProcess, cdp.Empty{}); err != nil {
-			return fmt.Errorf("crash of the GPU's process: %w", err)
+	return r.inDemo(ctx, func(t *tab) error {
+		t.asks(question)
+		t.Wait("the answer begins", lastAnswer+`.length > 0`)
+		begun := chromium.Get[string](t, lastAnswer)
+		if t.Err == nil {
+			if _, err := chromedp.CallBrowser(t.Ctx, browser.CrashGPUProcess, cdp.Empty{}); err != nil {
+				return fmt.Errorf("crash of the GPU's process: %w", err)
+			}
 		}
-	}
-	t.Wait("the page says that the GPU was lost", `document.querySelector(".notice[data-code=lost]")`)
-	t.answered()
-	t.want("the answer", lastAnswer, want)
-	t.Keep("recovered")
-	t.Click("#new-chat")
-	t.answers(france, paris)
-	if err := t.well(); err != nil {
-		return err
-	}
-	r.Note("the GPU was lost after %d of %d letters", len(begun), len(want))
-	return s.stop()
+		t.Wait("the page says that the GPU was lost", `document.querySelector(".notice[data-code=lost]")`)
+		t.answered()
+		t.want("the answer", lastAnswer, want)
+		t.Keep("recovered")
+		t.Click("#new-chat")
+		t.answers(france, paris)
+		r.Note("the GPU was lost after %d of %d letters", len(begun), len(want))
+		return nil
+	})
 }

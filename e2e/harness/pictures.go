@@ -27,11 +27,7 @@ func Pictures(dir string) Check {
 }
 
 func (r *Rig) picturePlayground(ctx context.Context, path string) error {
-	s, err := r.Serve(ctx, "")
-	if err != nil {
-		return err
-	}
-	t, err := r.openPlayground(ctx, s)
+	t, _, err := r.openPlayground(ctx, "")
 	if err != nil {
 		return err
 	}

@@ -10,14 +10,18 @@ import (
 	"github.com/realm-webgpu/realm/e2e/chromium"
 )
 
-// openPlayground opens the playground of a server.
-func (r *Rig) openPlayground(ctx context.Context, s *Server) (*tab, error) {
+// openPlayground starts a server and opens its playground.
+func (r *Rig) openPlayground(ctx context.Context, config string) (*tab, *Server, error) {
+	s, err := r.Serve(ctx, config)
+	if err != nil {
+		return nil, nil, err
+	}
 	t, err := r.visit(ctx, s.URL+"/")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	t.connected()
-	return t, t.Err
+	return t, s, t.Err
 }
 
 // connected waits until the page has its connection.
@@ -50,11 +54,7 @@ func (t *tab) answers(question, want string) {
 }
 
 func parisPlayground(ctx context.Context, r *Rig) error {
-	s, err := r.Serve(ctx, "")
-	if err != nil {
-		return err
-	}
-	t, err := r.openPlayground(ctx, s)
+	t, s, err := r.openPlayground(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -71,11 +71,7 @@ func parisPlayground(ctx context.Context, r *Rig) error {
 const leisurely = "[tenants.guest]\ncalls-per-second = 120\n"
 
 func playground(ctx context.Context, r *Rig) error {
-	s, err := r.Serve(ctx, leisurely)
-	if err != nil {
-		return err
-	}
-	t, err := r.openPlayground(ctx, s)
+	t, s, err := r.openPlayground(ctx, leisurely)
 	if err != nil {
 		return err
 	}
