@@ -23,15 +23,13 @@ type merge struct {
 	id, rank int32
 }
 
-// newBytePair reads what is particular to a vocabulary of this kind. unknown stands for a byte
-// that the vocabulary lacks.
-func newBytePair(md Metadata, v *vocabulary, pre preTokenizer, unknown int32) (*bytePair, error) {
+// newBytePair reads what is particular to a vocabulary of this kind. A byte that it lacks is left
+// out of a text, as the models' own tokenizers do: the unknown token that a file may name is there
+// for other uses, and is <|endoftext|> in some.
+func newBytePair(md Metadata, v *vocabulary, pre preTokenizer) (*bytePair, error) {
 	b := &bytePair{pre: pre, alpha: newAlphabet()}
 	for i := range b.bytes {
-		b.bytes[i] = unknown
-		if id, found := v.word(string(b.alpha.runes[i])); found {
-			b.bytes[i] = id
-		}
+		b.bytes[i], _ = v.word(string(b.alpha.runes[i]))
 	}
 	list, err := md.Strings(keyMerges)
 	if err != nil {
