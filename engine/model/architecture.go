@@ -19,6 +19,7 @@ func architectures() []architecture {
 		qwen3(),
 		qwen3moe(),
 		phi3(),
+		gemma(),
 		gemma2(),
 		gemma3(),
 		bert(),
