@@ -57,7 +57,7 @@ func (r *Rope) read(k *keys, c *Config) {
 		r.Factor = 1
 	case ScalingLinear, ScalingYaRN, ScalingLongRoPE:
 	default:
-		k.fail("rope.scaling.type", ErrUnsupported, "%q", r.Scaling)
+		k.fail("rope.scaling.type", ErrUnsupported, "%.64q", r.Scaling)
 	}
 	r.OriginalContext = k.integerOr("rope.scaling.original_context_length", c.ContextLength, 1, maxContext)
 	r.AttentionFactor = k.numberOr("rope.scaling.attn_factor", 1, minScale, maxScale)

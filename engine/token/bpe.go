@@ -40,14 +40,14 @@ func newBytePair(md Metadata, v *vocabulary, pre preTokenizer) (*bytePair, error
 	for rank, line := range list {
 		left, right, found := cutMerge(line)
 		if !found {
-			return nil, fmt.Errorf("%w: merge %d is %q", ErrVocabulary, rank, line)
+			return nil, fmt.Errorf("%w: merge %d is %.64q", ErrVocabulary, rank, line)
 		}
 		joined = append(append(joined[:0], left...), right...)
 		l, hasLeft := v.ids[left]
 		r, hasRight := v.ids[right]
 		id, hasBoth := v.ids[string(joined)]
 		if !hasLeft || !hasRight || !hasBoth {
-			return nil, fmt.Errorf("%w: merge %d, %q, names an unknown token", ErrVocabulary, rank, line)
+			return nil, fmt.Errorf("%w: merge %d, %.64q, names an unknown token", ErrVocabulary, rank, line)
 		}
 		if _, found := b.merges[[2]int32{l, r}]; !found {
 			b.merges[[2]int32{l, r}] = merge{id: id, rank: int32(rank)}

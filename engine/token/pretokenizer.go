@@ -84,7 +84,7 @@ func newPreTokenizer(name string) (preTokenizer, error) {
 	case "viking":
 		p.passes = []pass{bloom(), byRules(one(unicode.IsNumber))}
 	default:
-		return p, fmt.Errorf("%w: %q", ErrPreTokenizer, name)
+		return p, fmt.Errorf("%w: %.64q", ErrPreTokenizer, name)
 	}
 	return p, nil
 }

@@ -62,7 +62,7 @@ func read(md Metadata) (*Tokenizer, error) {
 	case "t5":
 		err = t.readUnigram(md)
 	default:
-		err = fmt.Errorf("%w: %q", ErrModel, kind)
+		err = fmt.Errorf("%w: %.64q", ErrModel, kind)
 	}
 	if err != nil {
 		return nil, err

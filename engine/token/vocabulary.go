@@ -49,7 +49,7 @@ func readVocabulary(md Metadata) (*vocabulary, error) {
 			continue
 		}
 		if first, found := v.ids[token]; found {
-			return nil, fmt.Errorf("%w: tokens %d and %d are both %q", ErrVocabulary, first, id, token)
+			return nil, fmt.Errorf("%w: tokens %d and %d are both %.64q", ErrVocabulary, first, id, token)
 		}
 		v.ids[token] = int32(id)
 	}
