@@ -170,7 +170,7 @@ func TestReadAllocation(t *testing.T) {
 		{"arrays of a string", repeat(array(TypeArray), nested(TypeString, 1).str("a"))},
 		{"arrays of a bool", repeat(array(TypeArray), nested(TypeBool, 1).u8(1))},
 		{"pairs", pairs},
-		{"infos", infos.align(32).zeros(32*n)},
+		{"infos", infos.align(32).zeros(32 * n)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var before, after runtime.MemStats

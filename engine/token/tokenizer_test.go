@@ -38,6 +38,15 @@ func TestSentencePiece(t *testing.T) {
 	}
 }
 
+func TestSentencePieceWithIntegersForScores(t *testing.T) {
+	words := sentencePieces("a", "b", "ab", "bc", "c").with(header{keySpacePrefix: false})
+	scores := make([]int64, len(words[keyTokens].([]string)))
+	scores[259+2], scores[259+3] = -2, -1
+	if got, want := mustRead(t, words.with(header{keyScores: scores})).Encode(nil, "abc", Options{}), []int32{259, 259 + 3}; !slices.Equal(got, want) {
+		t.Errorf("got %d, want %d", got, want)
+	}
+}
+
 func TestSentencePieceWithoutBytes(t *testing.T) {
 	md := header{keyModel: "llama", keySpacePrefix: false,
 		keyTokens: []string{"<unk>", "<s>", "</s>", "a"}, keyScores: make([]float32, 4),

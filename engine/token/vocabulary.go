@@ -88,6 +88,12 @@ func readKinds(md Metadata, n int) ([]Kind, error) {
 // their files may have a list that is none.
 func (v *vocabulary) readScores(md Metadata) error {
 	scores, err := md.Floats(keyScores)
+	if integers, other := md.Ints(keyScores); other == nil { // some files have them so
+		scores, err = make([]float32, len(integers)), nil
+		for i, score := range integers {
+			scores[i] = float32(score)
+		}
+	}
 	if err != nil {
 		return err
 	}
