@@ -176,9 +176,5 @@ func (m *Model) Tokenizer() *token.Tokenizer { return m.tokenizer }
 // Template returns the chat template, nil where there is none.
 func (m *Model) Template() *chat.Template { return m.template }
 
-// NoTemplate returns why there is no chat template, an ErrTemplate, and nil where
-// there is one.
-func (m *Model) NoTemplate() error { return m.noTemplate }
-
 // Context returns the most tokens of one sequence.
 func (m *Model) Context() int { return m.context }

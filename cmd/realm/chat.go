@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/realm-webgpu/realm/engine"
+	"github.com/realm-webgpu/realm/engine/chat"
 	"github.com/realm-webgpu/realm/hostfn"
 )
 
@@ -94,8 +95,8 @@ func (f *chatFlags) run(c *cobra.Command, _ []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := s.model.NoTemplate(); err != nil {
-		return fmt.Errorf("%w: give one with --template, or go without in realm run --raw", err)
+	if s.model.Template() == nil {
+		return fmt.Errorf("%w: give one with --template, or go without in realm run --raw", chat.ErrNoTemplate)
 	}
 	if options.Draft.Mode == engine.DraftModel {
 		if err := s.withDraft(c.Context(), notes, &f.drafting, f.load); err != nil {

@@ -96,8 +96,8 @@ func (p *promptFlags) put(r *guest.Request, m *engine.Model, prompt string) erro
 		r.Prompt, r.Special = prompt, true
 		return nil
 	}
-	if err := m.NoTemplate(); err != nil {
-		return fmt.Errorf("%w: give one with --template, or go without with --raw", err)
+	if m.Template() == nil {
+		return fmt.Errorf("%w: give one with --template, or go without with --raw", chat.ErrNoTemplate)
 	}
 	if p.system != "" {
 		r.Messages = append(r.Messages, guest.Message{Role: roleSystem, Content: p.system})
