@@ -96,18 +96,18 @@ func (h *header) metadata() error {
 			return h.fault(fmt.Sprintf("metadata %d key", i), err)
 		}
 		if h.file.Has(key) {
-			return faultAt(keyAt, fmt.Sprintf("metadata %d key", i), fmt.Errorf("%w: %q", ErrDuplicate, key))
+			return faultAt(keyAt, fmt.Sprintf("metadata %d key", i), fmt.Errorf("%w: %.100q", ErrDuplicate, key))
 		}
 		t, err := h.valueType()
 		if err != nil {
-			return h.fault(fmt.Sprintf("metadata %q type", key), err)
+			return h.fault(fmt.Sprintf("metadata %.100q type", key), err)
 		}
 		if key == alignmentKey {
 			h.alignmentAt = h.off
 		}
 		v, err := h.value(t)
 		if err != nil {
-			return h.fault(fmt.Sprintf("metadata %q value", key), err)
+			return h.fault(fmt.Sprintf("metadata %.100q value", key), err)
 		}
 		h.file.Set(key, v)
 	}

@@ -114,6 +114,7 @@ func malformed() []struct {
 		{"data inside of other data", rawFile(2, 0).info("a", 0, 0, 16).info("b", 0, 32, 1).align(32).zeros(128), `tensor "b" offset at byte 82: malformed: 32 is inside of tensor "a"`, ErrMalformed},
 		{"the same data twice", rawFile(2, 0).info("a", 0, 32, 1).info("b", 0, 32, 1).align(32).zeros(128), `tensor "b" offset at byte 82: malformed: 32 is inside of tensor "a"`, ErrMalformed},
 		{"data inside of data that began long before", rawFile(3, 0).info("c", 0, 64, 1).info("b", 23, 32, 256).info("a", 0, 0, 32).align(32).zeros(128), `tensor "c" offset at byte 49: malformed: 64 is inside of tensor "a"`, ErrMalformed},
+		{"a bad type behind a long key", rawFile(0, 1).str(strings.Repeat("k", 1000)).u32(13), `metadata "` + strings.Repeat("k", 100) + `" type at byte 1032: malformed: there is no value type 13`, ErrMalformed},
 		{"no data section", rawFile(1, 0).info("a", 0, 0, 2), `tensor "a" offset at byte 49: file ends too early: 8 bytes at 0 of a data section of 0`, ErrTruncated},
 		{"foreign type past the end", rawFile(1, 0).info("a", 23, 64, 256).align(32).zeros(32), `tensor "a" offset at byte 49: file ends too early: 0 bytes at 64 of a data section of 32`, ErrTruncated},
 	}
