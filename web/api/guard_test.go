@@ -173,7 +173,7 @@ func TestKeys(t *testing.T) {
 
 // TestGone ends what a client has left, and drops a client that reads nothing.
 func TestGone(t *testing.T) {
-	r := newRig(t, nil, func(o *Options) { o.WriteTimeout = 300 * time.Millisecond })
+	r := newRig(t, nil, func(o *Options) { o.WriteTimeout = time.Second })
 	body := question(`"stream":true,"ignore_eos":true,"max_tokens":450,"n":4,"logprobs":true,"top_logprobs":20`)
 	open := func() *net.TCPConn {
 		c, err := net.Dial("tcp", r.server.Listener.Addr().String())
@@ -254,7 +254,7 @@ func TestSlowBody(t *testing.T) {
 	if _, err := c.Write([]byte("POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")); err != nil {
 		t.Fatal(err)
 	}
-	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -35,6 +35,10 @@ func newRig(t testing.TB, changeService func(*service.Options), change func(*Opt
 	return r
 }
 
+// slowly has guests make so few calls in a second that an answer of some hundred tokens
+// takes a minute: it does not end by itself while a test looks at it.
+func slowly(o *service.Options) { o.Limits.Guest.CallsPerSecond = 20 }
+
 // do sends a request; a body makes it a POST.
 func (r *rig) do(t testing.TB, path, body string, headers ...string) (*http.Response, string) {
 	t.Helper()

@@ -14,7 +14,7 @@ import (
 // TestHello wants a key, or a ticket that is good once.
 func TestHello(t *testing.T) {
 	change, keys := keyed(t, "acme", "other")
-	r := newRig(t, change, func(o *Options) { o.Hello = 300 * time.Millisecond })
+	r := newRig(t, change, nil)
 	enter := func(auth string) client {
 		c := r.dial(t)
 		if m := c.next(); m.Type != "auth_required" || m.Protocol != 1 {
@@ -61,7 +61,7 @@ func TestHello(t *testing.T) {
 		}
 		c.wantClose(closeUnauthorized, "")
 	}
-	c = r.dial(t)
+	c = newRig(t, change, func(o *Options) { o.Hello = 100 * time.Millisecond }).dial(t)
 	c.next()
 	if m := c.next(); m.Type != "auth_failed" { // nothing was said in time
 		t.Errorf("%+v", m)
@@ -101,7 +101,7 @@ func TestOrigin(t *testing.T) {
 
 // TestLimits are those of connections, calls and frames.
 func TestLimits(t *testing.T) {
-	r := newRig(t, nil, func(o *Options) { o.Connections, o.Calls, o.MaxFrame = 2, 2, 2000 })
+	r := newRig(t, slowly, func(o *Options) { o.Connections, o.Calls, o.MaxFrame = 2, 2, 2000 })
 	c := r.connect(t)
 	c.call("a", "generate", long)
 	c.next()
@@ -151,7 +151,7 @@ func TestBinary(t *testing.T) {
 
 // TestPing keeps those that answer, and drops those that do not.
 func TestPing(t *testing.T) {
-	r := newRig(t, nil, func(o *Options) { o.Ping = 500 * time.Millisecond })
+	r := newRig(t, nil, func(o *Options) { o.Ping = 2 * time.Second }) // more than a busy machine is late by
 	mute, alive := r.connect(t), r.connect(t)
 	mute.SetPingHandler(func(string) error { return nil })
 	pings := 0
@@ -214,7 +214,7 @@ func TestDrain(t *testing.T) {
 
 // TestCut ends connections that do not end in time.
 func TestCut(t *testing.T) {
-	r := newRig(t, nil, nil)
+	r := newRig(t, slowly, nil)
 	c := r.connect(t)
 	c.call("long", "generate", long)
 	c.next()

@@ -62,6 +62,10 @@ func newRig(t testing.TB, changeService func(*service.Options), change func(*Opt
 	return r
 }
 
+// slowly has guests make so few calls in a second that an answer of some hundred tokens
+// takes a minute: it does not end by itself while a test looks at it.
+func slowly(o *service.Options) { o.Limits.Guest.CallsPerSecond = 20 }
+
 // keyed makes a service with a database and a tenant for each name, and returns their
 // keys.
 func keyed(t testing.TB, names ...string) (change func(*service.Options), keys map[string]string) {
