@@ -99,6 +99,7 @@ func bounded(o *object, name string, l Limits, g *guest.Grammar) *guest.Grammar 
 	if len(g.Text) > l.Grammar {
 		o.fail(name, "%d bytes, at most %d", len(g.Text), l.Grammar)
 	}
+	g.From = o.at(name)
 	return g
 }
 
@@ -122,7 +123,7 @@ func grammar(o *object, l Limits) *guest.Grammar {
 	if g == nil {
 		return nil
 	}
-	out := &guest.Grammar{Kind: g.choice("kind", "schema", "regex", "ebnf")}
+	out := &guest.Grammar{Kind: g.choice("kind", "schema", "regex", "ebnf"), From: name}
 	if out.Kind == "" {
 		g.fail("kind", "is missing")
 	}

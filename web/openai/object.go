@@ -151,7 +151,11 @@ func (o *object) read(name, what string, into any) bool {
 		return false
 	}
 	if json.Unmarshal(raw, into) != nil {
-		o.fail(name, "%s is expected, not %s", what, kindOf(raw))
+		if got := kindOf(raw); strings.Contains(what, got) { // such as 1e999, or [1] for texts
+			o.fail(name, "%s cannot be read as %s", clip(string(raw)), what)
+		} else {
+			o.fail(name, "%s is expected, not %s", what, got)
+		}
 		return false
 	}
 	return true

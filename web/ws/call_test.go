@@ -115,7 +115,7 @@ func TestErrors(t *testing.T) {
 		{"3", "chat", question(france, `,"model":"none"`), "MODEL_NOT_FOUND", "none"},
 		{"4", "chat", question(france, `,"adapter":"none-such"`), "ADAPTER_NOT_FOUND", "none-such"},
 		{"5", "chat", question(france, `,"guest":"none"`), "GUEST_NOT_FOUND", "none"},
-		{"6", "chat", question(strings.Repeat("word ", 600), ``), "CONTEXT_OVERFLOW", "512"},
+		{"6", "chat", question(strings.Repeat("word ", 600), ``), "CONTEXT_OVERFLOW", "of the model is 512 tokens"},
 		{"7", "chat", `[]`, "INVALID_REQUEST", "object"},
 		{"8", "sing", `{}`, "INVALID_REQUEST", "sing"},
 		{"10", "generate", `{}`, "INVALID_REQUEST", "prompt"},

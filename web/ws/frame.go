@@ -108,10 +108,18 @@ func jsonError(err error) string {
 	switch e := err.(type) { //nolint:errorlint // Decode returns them as they are
 	case *json.UnmarshalTypeError:
 		if e.Field == "" {
-			return "an object is expected, not a " + e.Value
+			return "an object is expected, not " + article(e.Value)
 		}
-		return fmt.Sprintf("%s: a string is expected, not a %s", e.Field, e.Value)
+		return fmt.Sprintf("%s: a string is expected, not %s", e.Field, article(e.Value))
 	default:
 		return err.Error()
 	}
+}
+
+// article puts an article before a kind of JSON.
+func article(kind string) string {
+	if kind == "array" || kind == "object" {
+		return "an " + kind
+	}
+	return "a " + kind
 }
