@@ -18,6 +18,9 @@ func (s *schema) members(o *object, pointer string) expression {
 			return s.fail(ErrSyntax, pointer, "properties", "an object")
 		}
 	}
+	if v, given := o.get("propertyNames"); given && v != true {
+		return s.named(o, v, properties, pointer)
+	}
 	must := required(o)
 	extra, hasExtra := o.get("additionalProperties")
 	if !hasExtra && len(properties.names) == 0 {
@@ -53,6 +56,66 @@ func (s *schema) members(o *object, pointer string) expression {
 		return s.fail(ErrUnsupported, pointer, "minProperties, maxProperties", "together with required")
 	}
 	return s.bracketed("{", s.ordered(known, other), "}")
+}
+
+// named makes the expression of objects whose names are held to a schema: to no more
+// than texts, to some names, which are properties then, or to what is said of texts.
+func (s *schema) named(o *object, v any, properties *object, pointer string) expression {
+	const keyword = "propertyNames"
+	at := pointer + "/" + keyword
+	names, ok := v.(*object)
+	if !ok {
+		return s.fail(ErrSyntax, at, "", "a schema that is an object is wanted")
+	}
+	if !s.known(names, at) {
+		return literal("")
+	}
+	rest := o.without(keyword)
+	if t, ok := names.get("type"); ok && t != "string" {
+		return s.fail(ErrUnsupported, at, "type", "other than string")
+	}
+	said := constraints(names, "type")
+	if len(said) == 0 {
+		return s.members(rest, pointer)
+	}
+	if len(properties.names) > 0 {
+		return s.fail(ErrUnsupported, pointer, keyword, "together with properties")
+	}
+	extra, ok := o.get("additionalProperties")
+	if !ok {
+		extra = true
+	}
+	if listed := constants(names); listed != nil && len(said) == 1 {
+		properties = &object{values: map[string]any{}}
+		for _, text := range listed {
+			var name string
+			if json.Unmarshal([]byte(text), &name) == nil && properties.values[name] == nil {
+				properties.names = append(properties.names, name)
+				properties.values[name] = extra
+			}
+		}
+		if extra == false {
+			properties = &object{}
+		}
+		return s.members(rest.with("properties", properties).with("additionalProperties", false), pointer)
+	}
+	for _, name := range said {
+		if !slices.Contains(byType["string"], name) {
+			return s.fail(ErrUnsupported, at, name, "of names")
+		}
+	}
+	if len(required(o)) > 0 {
+		return s.fail(ErrUnsupported, pointer, keyword, "together with required")
+	}
+	least, most, ok := s.counts(o, pointer, "minProperties", "maxProperties")
+	if !ok {
+		return literal("")
+	}
+	if extra == false {
+		return s.members(rest, pointer)
+	}
+	member := s.member(s.rule(s.text(names, at)), s.value(extra, pointer+"/additionalProperties"))
+	return s.bracketed("{", s.list(member, least, most), "}")
 }
 
 // part is a member of an object.
