@@ -1,7 +1,6 @@
 package grammar
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -75,7 +74,9 @@ func (s *schema) text(o *object, pointer string) expression {
 	read := func(keyword, text string, search bool) {
 		r, err := readRegex(text, search)
 		if err != nil {
-			s.fail(kindOf(err), pointer, keyword, "%v", err)
+			if s.err == nil {
+				s.err = &SchemaError{pointer, keyword, err}
+			}
 			return
 		}
 		all = append(all, r)
@@ -119,7 +120,8 @@ func (s *schema) text(o *object, pointer string) expression {
 	}
 	a, err := intersection(all, least, most, inString)
 	if err != nil {
-		return s.fail(ErrLimit, pointer, "pattern, format", "%v", err)
+		s.err = &SchemaError{pointer, "pattern, format", err}
+		return literal("")
 	}
 	if len(a.nodes) == 0 && !a.empty {
 		return s.fail(ErrSyntax, pointer, "pattern, format", "no text matches")
@@ -128,16 +130,6 @@ func (s *schema) text(o *object, pointer string) expression {
 }
 
 const ruleCharacter = "character"
-
-// kindOf returns which of the errors of this package an error is.
-func kindOf(err error) error {
-	for _, kind := range []error{ErrUnsupported, ErrLimit} {
-		if errors.Is(err, kind) {
-			return kind
-		}
-	}
-	return ErrSyntax
-}
 
 // inString is one character of a class as it stands in a JSON string: escaped where
 // it has to be.
