@@ -40,6 +40,7 @@ func ParseChat(data []byte, l Limits) (*ChatRequest, error) {
 		}
 	}
 	q.Grammar = besideTools(o, "response_format", &r.Chat, constraint(o, l))
+	ending(o, q, &r.Chat)
 	q.Speculative = speculation(o, l)
 	r.Chat.Template = template(o)
 	accounts(o)

@@ -70,6 +70,7 @@ func ParseCompletion(data []byte, l Limits) (*CompletionRequest, error) {
 	// are written with them where a template is done by hand.
 	q.Special = o.flag("parse_special", true)
 	q.Grammar = constraint(o, l)
+	ending(o, q, nil)
 	q.Speculative = speculation(o, l)
 	accounts(o)
 	if err := o.end(); err != nil {

@@ -6,7 +6,17 @@ import (
 	"strings"
 
 	"github.com/realm-webgpu/realm/guest"
+	"github.com/realm-webgpu/realm/web/service"
 )
+
+// ending refuses to go on behind the end of an answer that is held to a grammar: there
+// is nothing to go on with.
+func ending(o *object, q *guest.Request, c *service.Chat) {
+	calls := c != nil && (c.Choice == service.ToolRequired || c.Choice == service.ToolNamed)
+	if q.IgnoreEOS && (q.Grammar != nil || calls) {
+		o.fail("ignore_eos", "is not for an answer that is held to a grammar, which says where it ends")
+	}
+}
 
 // anyObject is the schema of json_object.
 const anyObject = `{"type":"object"}`
@@ -161,7 +171,7 @@ func oneOf(o *object, l Limits, prefix string) *guest.Grammar {
 		textGrammar(o, prefix+"grammar", "ebnf", l),
 	} {
 		if g != nil && found != nil {
-			o.fail("", "an answer is held to one grammar")
+			o.keep(service.Invalid(g.From, "%s: an answer is held to one grammar, and there is %s", g.From, found.From))
 		}
 		if g != nil {
 			found = g

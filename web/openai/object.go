@@ -68,7 +68,7 @@ func readObject(path string, raw json.RawMessage) *object {
 	o := &object{path: path}
 	if err := json.Unmarshal(raw, &o.members); err != nil || o.members == nil {
 		switch what := kindOf(raw); {
-		case path == "" && err != nil:
+		case path == "" && err != nil && (what == "an object" || !json.Valid(raw)):
 			o.err = service.Invalid("", "the request is no JSON object: %v", err)
 		case path == "":
 			o.err = service.Invalid("", "the request is no JSON object: it is %s", what)

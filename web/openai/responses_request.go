@@ -67,6 +67,7 @@ func ParseResponses(data []byte, l Limits) (*ResponsesRequest, error) {
 	q.MaxTokens, _ = o.count("max_output_tokens", 1, maxTokens)
 	r.logprobs(o, l)
 	r.format(o, l)
+	ending(o, q, &r.Chat)
 	q.Grammar = besideTools(o, "text", &r.Chat, q.Grammar)
 	q.Speculative = speculation(o, l)
 	r.reasoning(o)
