@@ -18,15 +18,6 @@ const mostPlaces = 16
 
 // number makes the expression of numbers.
 func (s *schema) number(o *object, pointer string, integer bool) expression {
-	places := -1 // behind the point; -1: as many as there may be
-	if v, ok := o.get("multipleOf"); ok {
-		if places = powerOfTen(v); places < 0 {
-			return s.fail(ErrUnsupported, pointer, "multipleOf", "%v: 1, 0.1, 0.01 and so on are", v)
-		}
-	}
-	if integer {
-		places = 0
-	}
 	lows, ok := s.bounds(o, pointer, "minimum", "exclusiveMinimum")
 	if !ok {
 		return literal("")
@@ -34,6 +25,17 @@ func (s *schema) number(o *object, pointer string, integer bool) expression {
 	highs, ok := s.bounds(o, pointer, "maximum", "exclusiveMaximum")
 	if !ok {
 		return literal("")
+	}
+	places := -1 // behind the point; -1: as many as there may be
+	if v, ok := o.get("multipleOf"); ok {
+		n, _ := v.(json.Number)
+		step := limit{text: string(n)}
+		if places = step.powerOfTen(); places < 0 {
+			return s.multiples(step, lows, highs, pointer, integer)
+		}
+	}
+	if integer {
+		places = 0
 	}
 	r := decimals{scale: max(places, 0), places: places}
 	for _, b := range append(lows, highs...) {
@@ -74,10 +76,59 @@ func (s *schema) number(o *object, pointer string, integer bool) expression {
 	return all
 }
 
+// mostMultiples is how many numbers a range may have whose multiples are counted out.
+const mostMultiples = 1 << 12
+
+// multiples makes the expression of the multiples of a number in a range, one by one.
+func (s *schema) multiples(step limit, lows, highs []limit, pointer string, integer bool) expression {
+	const keyword = "multipleOf"
+	by, ok := step.rat()
+	switch {
+	case !ok || by.Sign() <= 0 || step.places() > mostPlaces:
+		return s.fail(ErrUnsupported, pointer, keyword, "%s: a number above 0 of at most 40 digits is wanted", step.text)
+	case len(lows) == 0 || len(highs) == 0:
+		return s.fail(ErrUnsupported, pointer, keyword, "%s, without a minimum and a maximum (1, 0.1, 0.01 and so on are)", step.text)
+	}
+	r := decimals{scale: step.places()}
+	for _, l := range append(lows, highs...) {
+		r.scale = max(r.scale, l.places())
+	}
+	unit := r.narrowest([]limit{step}, 1).value
+	from, to := r.narrowest(lows, 1), r.narrowest(highs, -1)
+	// The first multiple inside, and how many there are.
+	first, rest := new(big.Int).DivMod(from.value, unit, new(big.Int))
+	if rest.Sign() > 0 || from.strict {
+		first.Add(first, big.NewInt(1))
+	}
+	last, rest := new(big.Int).DivMod(to.value, unit, rest)
+	if rest.Sign() == 0 && to.strict {
+		last.Sub(last, big.NewInt(1))
+	}
+	count := new(big.Int).Sub(last, first)
+	if count.Cmp(big.NewInt(mostMultiples)) >= 0 {
+		return s.fail(ErrLimit, pointer, keyword, "more than %d multiples of %s are in the range", mostMultiples, step.text)
+	}
+	var all choice
+	for n := first; n.Cmp(last) <= 0; n.Add(n, big.NewInt(1)) {
+		v := new(big.Rat).SetInt(n)
+		if v.Mul(v, by); integer && !v.IsInt() {
+			continue
+		}
+		text := v.FloatString(step.places())
+		if strings.Contains(text, ".") {
+			text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+		}
+		all = append(all, literal(text))
+	}
+	if len(all) == 0 {
+		return s.fail(ErrSyntax, pointer, keyword, "no multiple of %s is in the range", step.text)
+	}
+	return all
+}
+
 // powerOfTen returns n of a number that is 10 to the power of -n, or -1.
-func powerOfTen(v any) int {
-	n, _ := v.(json.Number)
-	r, ok := limit{text: string(n)}.rat()
+func (l limit) powerOfTen() int {
+	r, ok := l.rat()
 	if !ok {
 		return -1
 	}
