@@ -47,6 +47,12 @@ func TestErrors(t *testing.T) {
 		{"/v1/chat/completions", question(`"logit_bias":{"99999999":1}`), nil, 400, "99999999"},
 		{"/v1/completions", `{"prompt":"` + strings.Repeat("word ", 600) + `"}`, nil, 400, "CONTEXT_OVERFLOW"},
 		{"/v1/completions", `{"prompt":[99999999]}`, nil, 400, `"param":"prompt"`},
+		{"/v1/completions", `{"prompt":[1,null]}`, nil, 400, `"param":"prompt"`},
+		{"/v1/completions", `{"prompt":"a","logit_bias":{"5":null}}`, nil, 400, `"param":"logit_bias"`},
+		{"/v1/completions", `{"prompt":"a","guided_choice":["a",null]}`, nil, 400, `"param":"guided_choice"`},
+		{"/v1/completions", `{"prompt":"a","user":5}`, nil, 400, `"param":"user"`},
+		{"/v1/embeddings", `{"input":[[1,null]]}`, nil, 400, `"param":"input"`},
+		{"/detokenize", `{"tokens":[null]}`, nil, 400, `"param":"tokens"`},
 		{"/v1/completions", `{"prompt":[-1]}`, nil, 400, `"param":"prompt"`},
 		{"/v1/completions", `{"prompt":"a","stop_token_ids":[2048]}`, nil, 400, `"param":"stop_token_ids"`},
 		{"/v1/completions", `{"prompt":"` + strings.Repeat("word ", 600) + `"}`, nil, 400, "maximum context length of the model is 512"},
@@ -275,5 +281,26 @@ func TestSlowBody(t *testing.T) {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusRequestTimeout {
 		t.Error(resp.Status)
+	}
+}
+
+// TestProbe answers a load balancer that asks in HTTP/1.0, and names no host.
+func TestProbe(t *testing.T) {
+	r := newRig(t, nil, func(o *Options) { o.Hosts = []string{"localhost"} })
+	c, err := net.Dial("tcp", r.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte("GET /health HTTP/1.0\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("%s", resp.Status)
 	}
 }

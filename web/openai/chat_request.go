@@ -43,7 +43,7 @@ func ParseChat(data []byte, l Limits) (*ChatRequest, error) {
 	ending(o, q, &r.Chat)
 	q.Speculative = speculation(o, l)
 	r.Chat.Template = template(o)
-	accounts(o)
+	accounts(o, l)
 	modalities(o)
 	o.refuse("audio", "prediction", "web_search_options", "moderation")
 	if err := o.end(); err != nil {

@@ -72,7 +72,7 @@ func ParseCompletion(data []byte, l Limits) (*CompletionRequest, error) {
 	q.Grammar = constraint(o, l)
 	ending(o, q, nil)
 	q.Speculative = speculation(o, l)
-	accounts(o)
+	accounts(o, l)
 	if err := o.end(); err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func prompt(o *object, name, path string, raw json.RawMessage, l Limits) (Prompt
 		}
 	case "an array":
 		p.Tokens = []int32{}
-		if json.Unmarshal(raw, &p.Tokens) != nil {
+		if !decode(raw, &p.Tokens) {
 			break
 		}
 		if len(p.Tokens) == 0 || len(p.Tokens) > l.Tokens {
