@@ -63,6 +63,7 @@ func TestParseChat(t *testing.T) {
 		{`"response_format":{"type":"text"}`, func(r *ChatRequest) any { return r.Request.Grammar }, (*guest.Grammar)(nil)},
 		{`"response_format":{"type":"json_object"}`, func(r *ChatRequest) any { return *r.Request.Grammar }, guest.Grammar{Kind: "schema", Text: anyObject}},
 		{`"response_format":{"type":"json_schema","json_schema":{"name":"x","strict":true,"schema":{"type":"integer"}}}`, func(r *ChatRequest) any { return *r.Request.Grammar }, guest.Grammar{Kind: "schema", Text: `{"type":"integer"}`, From: "response_format.json_schema.schema"}},
+		{`"response_format":{"type":"json_object","schema":{"type":"integer"}}`, func(r *ChatRequest) any { return *r.Request.Grammar }, guest.Grammar{Kind: "schema", Text: `{"type":"integer"}`, From: "response_format.schema"}},
 		{`"response_format":{"type":"json_object"},"tool_choice":"none",` + tools, func(r *ChatRequest) any { return *r.Request.Grammar }, guest.Grammar{Kind: "schema", Text: anyObject}},
 		{`"response_format":{"type":"json_object"},"tool_choice":"required",` + tools, func(r *ChatRequest) any { return r.Request.Grammar }, (*guest.Grammar)(nil)},
 		{`"guided_choice":["a.b","c"]`, func(r *ChatRequest) any { return *r.Request.Grammar }, guest.Grammar{Kind: "regex", Text: `(a\.b|c)`, From: "guided_choice"}},

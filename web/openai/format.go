@@ -54,6 +54,9 @@ func responseFormat(o *object, l Limits) *guest.Grammar {
 	}()
 	switch f.choice("type", "text", "json_object", "json_schema") {
 	case "json_object":
+		if g := schema(f, "schema", l); g != nil {
+			return g // as llama.cpp's server has it
+		}
 		return &guest.Grammar{Kind: "schema", Text: anyObject}
 	case "json_schema":
 		s := f.object("json_schema")
