@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 )
@@ -27,47 +28,50 @@ type vertex struct {
 // many characters came before. Programs are not made deterministic: there are no more
 // nodes than the product of their lengths, and of most.
 func intersection(all []*regex, least, most int, into func(class) expression) (automaton, error) {
-	p := &product{all: all, least: least, most: most, into: into, known: map[string]int32{}}
+	p := &product{all: all, least: least, most: most, into: into, expressions: map[string]expression{}, known: map[meeting]int32{}}
 	begin := make([]uint32, len(all))
 	for i, r := range all {
 		begin[i] = uint32(r.Start)
 	}
 	var out automaton
 	out.start, out.empty = p.follow(begin, 0)
-	links := 0
 	for n := 0; n < len(p.places); n++ { // which become more
 		at := p.places[n]
 		behind := make([]uint32, len(all))
 		for i, r := range all {
-			behind[i] = r.Inst[at.reads[i]].Out
+			behind[i] = r.Inst[binary.LittleEndian.Uint32([]byte(at.reads[4*i:]))].Out
 		}
 		next, ends := p.follow(behind, at.before+1)
-		out.nodes = append(out.nodes, vertex{at.on, next, ends})
-		links += len(next)
+		out.nodes = append(out.nodes, vertex{p.expressions[at.reads], next, ends})
 		switch {
 		case len(p.places) > MaxStates:
 			return automaton{}, fmt.Errorf("more than %d states: %w", MaxStates, ErrLimit)
-		case links > MaxEdges:
-			return automaton{}, fmt.Errorf("more than %d transitions: %w", MaxEdges, ErrLimit)
+		case p.steps > mostSteps: // links are steps, too
+			return automaton{}, fmt.Errorf("more than %d transitions: %w", mostSteps, ErrLimit)
 		}
 	}
 	return out, nil
 }
+
+// mostSteps bounds the work of an intersection: instructions that are looked at, and
+// pairs of them.
+const mostSteps = MaxEdges
 
 // product makes the nodes of an intersection.
 type product struct {
 	all         []*regex
 	least, most int
 	into        func(class) expression
+	expressions map[string]expression // instructions that read together, and what; nil: nothing
 	places      []meeting
-	known       map[string]int32 // places by what they are
+	known       map[meeting]int32
+	steps       int
 }
 
 // meeting is where the programs read the same character.
 type meeting struct {
-	reads  []uint32 // the instruction of each
-	before int      // characters, as far as they count
-	on     expression
+	reads  string // the instruction of each, in four bytes
+	before int    // characters, as far as they count
 }
 
 // follow returns the nodes that may come next where each program goes on at an
@@ -77,7 +81,7 @@ func (p *product) follow(at []uint32, before int) (next []int32, ends bool) {
 	ends = before >= p.least
 	for i, r := range p.all {
 		var end bool
-		reads[i], end = r.follow(at[i], before == 0)
+		reads[i], end = r.follow(at[i], before == 0, &p.steps)
 		ends = ends && end
 	}
 	if p.most >= 0 && before >= p.most {
@@ -87,29 +91,43 @@ func (p *product) follow(at []uint32, before int) (next []int32, ends bool) {
 	if p.most < 0 {
 		before = min(before, max(p.least, 1))
 	}
-	p.meet(reads, nil, negate(nil), before, &next)
+	p.meet(reads, nil, before, &next)
 	slices.Sort(next)
 	return slices.Compact(next), ends
 }
 
-// meet adds the nodes in which the programs that are left read one of some characters.
-func (p *product) meet(left [][]uint32, reads []uint32, c class, before int, next *[]int32) {
-	if len(c) == 0 {
+// meet adds the nodes in which the programs that are left read the character that those
+// before them do.
+func (p *product) meet(left [][]uint32, reads []byte, before int, next *[]int32) {
+	if p.steps++; p.steps > mostSteps {
 		return
 	}
-	if len(left) == 0 {
-		key := fmt.Sprint(reads, before)
-		n, ok := p.known[key]
-		if !ok {
-			n = int32(len(p.places))
-			p.known[key] = n
-			p.places = append(p.places, meeting{slices.Clone(reads), before, p.into(c)})
+	if len(left) > 0 {
+		for _, at := range left[0] {
+			p.meet(left[1:], binary.LittleEndian.AppendUint32(reads, at), before, next)
 		}
-		*next = append(*next, n)
 		return
 	}
-	r := p.all[len(reads)]
-	for _, at := range left[0] {
-		p.meet(left[1:], append(reads, at), intersect(c, r.reads(at)), before, next)
+	e, ok := p.expressions[string(reads)]
+	if !ok {
+		c := p.all[0].reads(binary.LittleEndian.Uint32(reads))
+		for i, r := range p.all[1:] {
+			c = intersect(c, r.reads(binary.LittleEndian.Uint32(reads[4*(i+1):])))
+		}
+		if len(c) > 0 {
+			e = p.into(c)
+		}
+		p.expressions[string(reads)] = e
 	}
+	if e == nil {
+		return
+	}
+	at := meeting{string(reads), before}
+	n, ok := p.known[at]
+	if !ok {
+		n = int32(len(p.places))
+		p.known[at] = n
+		p.places = append(p.places, at)
+	}
+	*next = append(*next, n)
 }

@@ -184,13 +184,17 @@ func (c *compiler) repeat(e repeat, from int32) int32 {
 	return end
 }
 
-// automaton adds the nodes of an automaton, each once.
+// automaton adds the nodes of an automaton, each once, in an order in which most lead to
+// later ones: what is found out from the end on is then found in one pass.
 func (c *compiler) automaton(e automaton, from int32) int32 {
-	end := c.add()
-	before := make([]int32, len(e.nodes))
-	for i := range before {
+	before, behind := make([]int32, len(e.nodes)), make([]int32, len(e.nodes))
+	for i, n := range e.nodes {
 		before[i] = c.add()
+		if behind[i] = c.expression(n.on, before[i]); c.err != nil {
+			return from
+		}
 	}
+	end := c.add()
 	for _, n := range e.start {
 		c.link(from, before[n])
 	}
@@ -198,15 +202,11 @@ func (c *compiler) automaton(e automaton, from int32) int32 {
 		c.link(from, end)
 	}
 	for i, n := range e.nodes {
-		behind := c.expression(n.on, before[i])
 		for _, next := range n.next {
-			c.link(behind, before[next])
+			c.link(behind[i], before[next])
 		}
 		if n.ends {
-			c.link(behind, end)
-		}
-		if c.err != nil {
-			return from
+			c.link(behind[i], end)
 		}
 	}
 	return end

@@ -28,6 +28,11 @@ func ParseRegex(text string) (*Grammar, error) {
 type regex struct {
 	*syntax.Prog
 	least, most int // characters of its texts; most < 0: no end
+
+	classes  map[uint32]class    // that instructions read, as far as they are known
+	followed map[uint32]follower // likewise, behind something that was read
+	seen     []int               // by follow, at which mark
+	mark     int
 }
 
 // readRegex reads a regular expression that texts match as a whole, or with search
@@ -64,7 +69,7 @@ func readRegex(text string, search bool) (*regex, error) {
 		}
 	}
 	least, most := lengths(parsed)
-	return &regex{program, least, most}, nil
+	return &regex{Prog: program, least: least, most: most}, nil
 }
 
 // lengths returns how many characters the texts of a regular expression have; most < 0:
@@ -118,44 +123,78 @@ func lengths(x *syntax.Regexp) (least, most int) {
 }
 
 // follow returns the instructions that read the next character, and whether the text
-// may end, from an instruction on; begins says that nothing was read yet.
-func (r *regex) follow(from uint32, begins bool) (read []uint32, ends bool) {
-	type visit struct {
-		at  uint32
-		end bool // a $ was passed: nothing may follow
+// may end, from an instruction on; begins says that nothing was read yet. steps counts
+// the instructions that it looks at.
+func (r *regex) follow(from uint32, begins bool, steps *int) (read []uint32, ends bool) {
+	if known, ok := r.followed[from]; ok && !begins {
+		return known.read, known.ends
 	}
-	seen := map[visit]bool{}
-	for todo := []visit{{from, false}}; len(todo) > 0; {
-		v := todo[len(todo)-1]
+	if r.seen == nil {
+		r.seen = make([]int, 2*len(r.Inst))
+	}
+	// An instruction is looked at twice: also where a $ was passed, behind which nothing
+	// may follow.
+	r.mark++
+	for todo := []uint32{2 * from}; len(todo) > 0; {
+		at := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if seen[v] {
+		if r.seen[at] == r.mark {
 			continue
 		}
-		seen[v] = true
-		switch i := &r.Inst[v.at]; i.Op {
+		r.seen[at] = r.mark
+		*steps++
+		end := at % 2
+		switch i := &r.Inst[at/2]; i.Op {
 		case syntax.InstAlt, syntax.InstAltMatch:
-			todo = append(todo, visit{i.Arg, v.end}, visit{i.Out, v.end})
+			todo = append(todo, 2*i.Arg+end, 2*i.Out+end)
 		case syntax.InstCapture, syntax.InstNop:
-			todo = append(todo, visit{i.Out, v.end})
+			todo = append(todo, 2*i.Out+end)
 		case syntax.InstEmptyWidth:
 			op := syntax.EmptyOp(i.Arg)
+			if op&syntax.EmptyEndText != 0 {
+				end = 1
+			}
 			if begins || op&syntax.EmptyBeginText == 0 {
-				todo = append(todo, visit{i.Out, v.end || op&syntax.EmptyEndText != 0})
+				todo = append(todo, 2*i.Out+end)
 			}
 		case syntax.InstMatch:
 			ends = true
 		case syntax.InstFail:
 		default:
-			if !v.end {
-				read = append(read, v.at)
+			if end == 0 {
+				read = append(read, at/2)
 			}
 		}
+	}
+	if !begins {
+		if r.followed == nil {
+			r.followed = map[uint32]follower{}
+		}
+		r.followed[from] = follower{read, ends}
 	}
 	return read, ends
 }
 
+// follower is what follows an instruction.
+type follower struct {
+	read []uint32
+	ends bool
+}
+
 // reads returns the characters that an instruction reads.
 func (r *regex) reads(at uint32) class {
+	c, ok := r.classes[at]
+	if !ok {
+		if r.classes == nil {
+			r.classes = map[uint32]class{}
+		}
+		c = r.class(at)
+		r.classes[at] = c
+	}
+	return c
+}
+
+func (r *regex) class(at uint32) class {
 	i := &r.Inst[at]
 	switch i.Op {
 	case syntax.InstRuneAny:

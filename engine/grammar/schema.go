@@ -77,6 +77,7 @@ type schema struct {
 	space expression // between values
 	gap   expression // behind a colon
 	depth int
+	nodes int // of automata
 	err   error
 }
 

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -118,10 +119,14 @@ func (s *schema) text(o *object, pointer string) expression {
 			most = -1
 		}
 	}
-	a, err := intersection(all, least, most, inString)
+	a, err := intersection(all, least, most, s.inString)
 	if err != nil {
 		s.err = &SchemaError{pointer, "pattern, format", err}
 		return literal("")
+	}
+	// Before all of them are made states: together they may not pass the bound either.
+	if s.nodes += len(a.nodes); s.nodes > MaxStates {
+		return s.fail(ErrLimit, pointer, "pattern, format", "the texts of the schema take more than %d states", MaxStates)
 	}
 	if len(a.nodes) == 0 && !a.empty {
 		return s.fail(ErrSyntax, pointer, "pattern, format", "no text matches")
@@ -130,6 +135,20 @@ func (s *schema) text(o *object, pointer string) expression {
 }
 
 const ruleCharacter = "character"
+
+// inString is one character of a class in a JSON string. What takes many states is a rule
+// of its own, so that it does not take them again and again.
+func (s *schema) inString(c class) expression {
+	const few = 4 // encodings
+	if len(encodings(c)) <= few {
+		return inString(c)
+	}
+	name := "characters " + fmt.Sprint(c)
+	if _, ok := s.rules[name]; !ok {
+		s.rules[name] = inString(c)
+	}
+	return reference(name)
+}
 
 // inString is one character of a class as it stands in a JSON string: escaped where
 // it has to be.
