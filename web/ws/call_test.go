@@ -128,7 +128,7 @@ func TestErrors(t *testing.T) {
 	for frame, says := range map[string]string{
 		`{`: "cannot be read", `[]`: "object", `{"id":1}`: "string", `{"function":"health"}`: "id", `{"id":"","function":"health"} {}`: "behind",
 		`{"id":"x","function":"generate","params":{"prompt":` + deep + `}}`: "deep",
-		`{"id":"` + strings.Repeat("x", 300) + `"}`:                         "300 bytes", `{"id":"","other":1}`: "other",
+		`{"id":"` + strings.Repeat("x", 300) + `"}`:                         "300 bytes", `{"id":"","other":1}`: "other", `{"id":"","FUNCTION":"health"}`: "FUNCTION",
 	} {
 		c.say(frame)
 		c.wantError(c.next(), "", "INVALID_REQUEST", says)
