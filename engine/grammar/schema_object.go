@@ -23,8 +23,11 @@ func (s *schema) members(o *object, pointer string) expression {
 	}
 	must := required(o)
 	extra, hasExtra := o.get("additionalProperties")
-	if !hasExtra && len(properties.names) == 0 {
+	switch {
+	case !hasExtra && len(properties.names) == 0:
 		extra = true // any object
+	case impossible(extra):
+		extra = false
 	}
 	for _, name := range must {
 		if _, ok := properties.get(name); !ok && (!hasExtra && len(properties.names) > 0 || extra == false) {
@@ -118,6 +121,21 @@ func (s *schema) named(o *object, v any, properties *object, pointer string) exp
 	return s.bracketed("{", s.list(member, least, most), "}")
 }
 
+// impossible reports whether a schema is sure to have no value: false, or what is not
+// anything.
+func impossible(v any) bool {
+	o, ok := v.(*object)
+	if !ok {
+		return v == false
+	}
+	not, ok := o.get("not")
+	if !ok || len(constraints(o, "not")) > 0 || o.values["nullable"] == true {
+		return false
+	}
+	anything, ok := not.(*object)
+	return not == true || ok && len(anything.names) == 0
+}
+
 // part is a member of an object.
 type part struct {
 	expression
@@ -133,6 +151,9 @@ func (s *schema) member(name, value expression) expression {
 func (s *schema) properties(o *object, must []string, pointer string) []part {
 	var all []part
 	for _, name := range o.names {
+		if impossible(o.values[name]) && !slices.Contains(must, name) {
+			continue
+		}
 		value := s.value(o.values[name], pointer+"/properties/"+name)
 		all = append(all, part{s.member(literal(appendString(nil, name)), value), slices.Contains(must, name)})
 	}
@@ -232,7 +253,9 @@ func (s *schema) items(o *object, pointer string) expression {
 	}
 	var rest any = true
 	if v, ok := o.get("items"); ok {
-		rest = v
+		if rest = v; impossible(v) {
+			rest = false
+		}
 	}
 	var heads []any
 	if v, ok := o.get("prefixItems"); ok {
