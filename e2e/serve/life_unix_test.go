@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -111,6 +112,20 @@ func TestTerminate(t *testing.T) {
 	}
 	wantClose(t, busy)
 	if code := s.End(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, s.Log())
+	}
+}
+
+// TestTwice ends at once on a second signal, also on one that comes with the first. The
+// answer that is under way cannot end before: nobody reads it, and it is larger than what
+// the system keeps for those who do not.
+func TestTwice(t *testing.T) {
+	s := realm.NewHome(t).Serve("[timeouts]\ndrain = '10m'\nwrite = '10m'\n")
+	resp := open(t, s.URL+"/v1/completions", "", `{"prompt":"The","stream":true,"ignore_eos":true,"n":16,"logprobs":20,"max_tokens":450}`)
+	defer resp.Body.Close()
+	s.Signal(os.Interrupt)
+	s.Signal(syscall.SIGTERM)
+	if code := s.End(); code != -1 { // by the signal
 		t.Errorf("exit code %d\n%s", code, s.Log())
 	}
 }

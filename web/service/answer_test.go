@@ -1,6 +1,8 @@
 package service
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/realm-webgpu/realm/guest"
@@ -94,6 +96,37 @@ func TestOwnCount(t *testing.T) {
 	}
 	if u := liar.result().Usage; u.Prompt+u.Completion != 28 || u.Cached > u.Prompt {
 		t.Errorf("%+v of 28 tokens", u)
+	}
+}
+
+// TestRefused counts nothing of a prompt that is too long for the model, and says how
+// long it is; one that is cut short while it is read was read, and nothing written.
+func TestRefused(t *testing.T) {
+	s := newService(t, nil)
+	words := strings.Repeat("word ", 700)
+	out, err := ask(t.Context(), s, Call{Request: guest.Request{Prompt: words}})
+	l, open := s.open(t.Context(), nil, "")
+	if open != nil {
+		t.Fatal(open)
+	}
+	defer l.release()
+	wantError(t, err, ContextOverflow, fmt.Sprintf("%d tokens are too many", len(l.engine.Encode(words, false))))
+	if u := out.result.Usage; u.Prompt != 0 || u.Completion != 0 {
+		t.Errorf("%+v", u)
+	}
+	a := &Answer{service: s, tenant: &Tenant{}, lease: &lease{}}
+	w := newWriter(a)
+	w.total, w.read = 30, 30
+	if u := w.result().Usage; u.Prompt != 30 || u.Completion != 0 {
+		t.Errorf("of 30 tokens that were read: %+v", u)
+	}
+}
+
+// TestNothing begins a text with the token that begins texts.
+func TestNothing(t *testing.T) {
+	out, err := ask(t.Context(), newService(t, nil), Call{Request: guest.Request{MaxTokens: 3}})
+	if err != nil || out.text == "" || out.result.Usage.Prompt != 1 {
+		t.Errorf("%q, %+v, %v", out.text, out.result.Usage, err)
 	}
 }
 

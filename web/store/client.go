@@ -60,6 +60,8 @@ func newClient(l limits, hub *url.URL, token string, notice func(string)) *clien
 				switch {
 				case len(via) >= l.redirects:
 					return fmt.Errorf("%w: more than %d redirects", ErrProtocol, l.redirects)
+				case r.URL.Scheme != "https" && r.URL.Scheme != "http":
+					return fmt.Errorf("%w: redirect to %s", ErrProtocol, r.URL.Redacted())
 				case r.URL.Scheme != "https" && via[0].URL.Scheme == "https":
 					return fmt.Errorf("%w: redirect from https to %s", ErrProtocol, r.URL.Redacted())
 				}

@@ -310,7 +310,7 @@ func TestMisbehaves(t *testing.T) {
 				http.Redirect(w, r, "file:///etc/passwd", http.StatusFound)
 				return true
 			}
-		}, errAny, "unsupported protocol scheme"},
+		}, ErrProtocol, "redirect to file:"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o, r := newOrigin(t), newRig(t)

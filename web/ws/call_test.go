@@ -116,7 +116,7 @@ func TestErrors(t *testing.T) {
 		{"3", "chat", question(france, `,"model":"none"`), "MODEL_NOT_FOUND", "none"},
 		{"4", "chat", question(france, `,"adapter":"none-such"`), "ADAPTER_NOT_FOUND", "none-such"},
 		{"5", "chat", question(france, `,"guest":"none"`), "GUEST_NOT_FOUND", "none"},
-		{"6", "chat", question(strings.Repeat("word ", 600), ``), "CONTEXT_OVERFLOW", "512"},
+		{"6", "chat", question(strings.Repeat("word ", 600), ``), "CONTEXT_OVERFLOW", "of the model is 512 tokens"},
 		{"7", "chat", `[]`, "INVALID_REQUEST", "object"},
 		{"8", "sing", `{}`, "INVALID_REQUEST", "sing"},
 		{"10", "generate", `{}`, "INVALID_REQUEST", "prompt"},
@@ -129,7 +129,7 @@ func TestErrors(t *testing.T) {
 	for frame, says := range map[string]string{
 		`{`: "cannot be read", `[]`: "object", `{"id":1}`: "string", `{"function":"health"}`: "id", `{"id":"","function":"health"} {}`: "behind",
 		`{"id":"x","function":"generate","params":{"prompt":` + deep + `}}`: "deep",
-		`{"id":"` + strings.Repeat("x", 300) + `"}`:                         "300 bytes", `{"id":"","other":1}`: "other",
+		`{"id":"` + strings.Repeat("x", 300) + `"}`:                         "300 bytes", `{"id":"","other":1}`: "other", `{"id":"","FUNCTION":"health"}`: "FUNCTION",
 	} {
 		c.say(frame)
 		c.wantError(c.next(), "", "INVALID_REQUEST", says)

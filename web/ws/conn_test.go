@@ -94,7 +94,7 @@ func TestOrigin(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusBadRequest || resp.Header.Get("Content-Type") != "application/json" {
+	if resp.StatusCode != http.StatusBadRequest || resp.Header.Get("Content-Type") != "application/json" || resp.Header.Get("Sec-WebSocket-Version") != "13" {
 		t.Errorf("%v", resp)
 	}
 }
@@ -147,6 +147,48 @@ func TestBinary(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.wantClose(websocket.CloseUnsupportedData, "text")
+}
+
+// TestNoText closes a connection whose text is no UTF-8, however it is cut into frames.
+// https://www.rfc-editor.org/rfc/rfc6455#section-8.1
+func TestNoText(t *testing.T) {
+	r := newRig(t, nil, nil)
+	c := r.connect(t)
+	c.say(`{"id":"` + "\xff" + `","function":"health"}`)
+	c.wantClose(websocket.CloseInvalidFramePayloadData, "UTF-8")
+	c = r.connect(t)
+	w, err := c.NextWriter(websocket.TextMessage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{`{"id":"` + "\xc3", "\xa9" + `","function":"health"}`} {
+		if _, err := w.Write([]byte(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, last := c.end("é"); last.Status != "complete" {
+		t.Errorf("%+v", last)
+	}
+}
+
+// TestLarge tells a client of its limit that sends more and more, in frames that are
+// each small enough, and looks for an answer when it has sent it all.
+func TestLarge(t *testing.T) {
+	r := newRig(t, nil, func(o *Options) { o.MaxFrame = 64 << 10 })
+	c := r.connect(t)
+	w, err := c.NextWriter(websocket.TextMessage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 500 {
+		if _, err := w.Write(make([]byte, 4<<10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.wantClose(websocket.CloseMessageTooBig, "")
 }
 
 // TestPing keeps those that answer, and drops those that do not.
