@@ -20,6 +20,9 @@ var layers = []string{"cmd/", "e2e/", "web/", "hostfn/", "guest/", "engine/", "s
 // models is the exception: data that any test or command may embed.
 const models = "e2e/models"
 
+// tests is what tests only are made of.
+const tests = "web/internal/webtest"
+
 // only says which folders may import a library.
 var only = map[string][]string{
 	"github.com/cogentcore/webgpu":      {"engine/device/webgpu"},
@@ -71,6 +74,9 @@ func TestForbiddenImports(t *testing.T) {
 			to, own := strings.CutPrefix(i, module)
 			if own && layer(from) > layer(to+"/") && to != models {
 				t.Errorf("%s imports %s, which is above it: move what both need into the lower one, or pass it in", from, to)
+			}
+			if own && to == tests {
+				t.Errorf("%s imports %s, which is for tests", from, to)
 			}
 			for library, folders := range only {
 				if strings.HasPrefix(i, library) && !slices.ContainsFunc(folders, func(f string) bool { return strings.HasPrefix(from, f) }) {

@@ -27,7 +27,7 @@ func (m *Model) EncodeChat(messages []chat.Message) ([]int32, error) {
 // EncodeRequest is EncodeChat with tools, and with all else that a template takes.
 func (m *Model) EncodeRequest(r chat.Request) ([]int32, error) {
 	if m.template == nil {
-		return nil, fmt.Errorf("engine: encode chat: %w", ErrTemplate)
+		return nil, fmt.Errorf("engine: encode chat: %w", m.noTemplate)
 	}
 	text, err := m.template.Render(r)
 	if err != nil {
@@ -46,25 +46,27 @@ func (m *Model) EncodeRequest(r chat.Request) ([]int32, error) {
 	return ids, nil
 }
 
-// newTemplate returns the chat template that the option names, or the file's
-// own: nil where it has none.
-func newTemplate(f *gguf.File, t *token.Tokenizer, option string) (*chat.Template, error) {
-	bos, eos := pieceOf(t, t.BOS), pieceOf(t, t.EOS)
+// setTemplate takes the chat template that the option names, or the file's own. A
+// file without one, or with one that cannot be read, has a model all the same, for
+// all but chat: noTemplate is why.
+func (m *Model) setTemplate(f *gguf.File, option string) (err error) {
+	bos, eos := pieceOf(m.tokenizer, m.tokenizer.BOS), pieceOf(m.tokenizer, m.tokenizer.EOS)
 	if option == "" {
-		template, err := chat.Open(f, bos, eos)
-		if errors.Is(err, ErrTemplate) {
-			return nil, nil
+		m.template, m.noTemplate = chat.Open(f, bos, eos)
+		if m.noTemplate != nil && !errors.Is(m.noTemplate, ErrTemplate) {
+			m.noTemplate = fmt.Errorf("%w that can be read: %w", ErrTemplate, m.noTemplate)
+			m.engine.say(m.noTemplate.Error())
 		}
-		return template, err
+		return nil
 	}
 	source := option
 	if !strings.ContainsAny(option, "{\n") {
-		var err error
 		if source, err = chat.Builtin(option); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return chat.NewTemplate(source, bos, eos)
+	m.template, err = chat.NewTemplate(source, bos, eos)
+	return err
 }
 
 // pieceOf returns the text of a token that a vocabulary may not have.

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/realm-webgpu/realm/e2e/models"
 	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/engine/chat"
+	"github.com/realm-webgpu/realm/engine/chat/jinja"
 	"github.com/realm-webgpu/realm/engine/gguf"
 )
 
@@ -59,6 +61,20 @@ func TestTemplates(t *testing.T) {
 	}
 	if _, err := e.Load(t.Context(), f, engine.LoadOptions{Template: "{% if %}"}); err == nil {
 		t.Error("a template that is none was taken")
+	}
+	f.Metadata.Set("tokenizer.chat_template", gguf.Scalar("{% from 'x' import y %}"))
+	broken, err := e.Load(t.Context(), f, engine.LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := broken.EncodeChat(france); !errors.Is(err, engine.ErrTemplate) || !errors.Is(err, jinja.ErrSyntax) || broken.Template() != nil {
+		t.Errorf("with a template that cannot be read: %v", err)
+	}
+	if ids := broken.Encode("Paris", false); len(ids) < 2 {
+		t.Errorf("with a template that cannot be read a text has the tokens %d", ids)
+	}
+	if notices := strings.Join(e.Notices(), "\n"); !strings.Contains(notices, "chat template that can be read") {
+		t.Errorf("notices: %s", notices)
 	}
 	f.Metadata.Delete("tokenizer.chat_template")
 	m, err := e.Load(t.Context(), f, engine.LoadOptions{})

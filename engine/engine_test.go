@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -159,16 +158,12 @@ func TestLoadCancelled(t *testing.T) {
 // back after the steps in flight.
 func settle(t *testing.T, e *engine.Engine, before device.Memory) {
 	t.Helper()
-	for range 1 << 16 {
+	waitFor(t, func() bool {
 		now := e.Memory()
 		// Scratch memory is shared by models to come.
 		now.Used[device.KindScratch], before.Used[device.KindScratch] = 0, 0
-		if now == before {
-			return
-		}
-		runtime.Gosched()
-	}
-	t.Errorf("memory %+v, was %+v", e.Memory(), before)
+		return now == before
+	})
 }
 
 func TestCloseEverything(t *testing.T) {

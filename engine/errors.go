@@ -37,7 +37,8 @@ var (
 	ErrVocabulary = batch.ErrVocabulary
 	// ErrDevice marks the name of a device that there is none of.
 	ErrDevice = errors.New("unknown device")
-	// ErrTemplate marks a model without a chat template.
+	// ErrTemplate marks a model without a chat template, or without one that can be
+	// read.
 	ErrTemplate = chat.ErrNoTemplate
 	// ErrOption marks an option outside its limits.
 	ErrOption = batch.ErrOption

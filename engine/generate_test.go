@@ -262,18 +262,25 @@ func TestContextIsFull(t *testing.T) {
 
 func TestCancelInPrefill(t *testing.T) {
 	eachDevice(t, func(t *testing.T, e *engine.Engine) {
-		m := load(t, e, engine.LoadOptions{StepTokens: 4})
+		m := load(t, e, engine.LoadOptions{StepTokens: 4, CacheTokens: 1024})
 		s := ask(t, m, strings.Repeat(question, 15))
 		prompt := s.Tokens()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		go func() {
-			for s.Cached() < 8 {
-				runtime.Gosched()
+		// Another text hears of its tokens between two steps, and the next one waits for it.
+		over := make(chan struct{})
+		beside := e.Start(t.Context(), engine.Request{Sequence: ask(t, m, question), MaxTokens: 60, Notify: func() {
+			for running, waiting := e.Runs(); running+waiting < 2 && ctx.Err() == nil; running, waiting = e.Runs() {
+				runtime.Gosched() // the prompt is still to come
 			}
-			cancel()
-		}()
+			if s.Cached() >= 8 && ctx.Err() == nil {
+				cancel()
+				<-over
+			}
+		}})[0]
 		text, _, err := collect(s.Generate(ctx, engine.GenerateOptions{}))
+		close(over)
+		beside.Cancel()
 		if !errors.Is(err, context.Canceled) || text != "" || s.FinishReason() != "" || !slices.Equal(s.Tokens(), prompt) {
 			t.Fatalf("%q, %q, %d of %d tokens, error %v", text, s.FinishReason(), s.Len(), len(prompt), err)
 		}

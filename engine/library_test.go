@@ -336,9 +336,7 @@ func TestLibraryWaits(t *testing.T) {
 	if _, err := held.NewSequence(); !errors.Is(err, engine.ErrClosed) {
 		t.Errorf("a model of a closed library: %v", err)
 	}
-	if n := e.Memory().Total(); n != 0 {
-		t.Errorf("%d bytes are left", n)
-	}
+	waitFor(t, func() bool { return e.Memory().Total() == 0 })
 }
 
 // TestLibraryStress: many goroutines acquire more models than there is room for. Each

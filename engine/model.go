@@ -51,15 +51,17 @@ type Model struct {
 	vocab     int // logits of a row
 	tokenizer *token.Tokenizer
 	template  *chat.Template // nil: none
-	ends      []int32        // end-of-generation tokens
-	pool      *kv.Pool
-	spec      device.CacheSpec
-	cache     device.Cache
-	reserved  int64 // of the engine's cacheBudget
-	core      *batch.Model
-	adapters  *model.Adapters
-	files     adapterFiles
-	released  sync.Once
+	// noTemplate is why there is none.
+	noTemplate error
+	ends       []int32 // end-of-generation tokens
+	pool       *kv.Pool
+	spec       device.CacheSpec
+	cache      device.Cache
+	reserved   int64 // of the engine's cacheBudget
+	core       *batch.Model
+	adapters   *model.Adapters
+	files      adapterFiles
+	released   sync.Once
 }
 
 var modelIDs atomic.Uint64
@@ -95,7 +97,7 @@ func (m *Model) load(ctx context.Context, f *gguf.File, o LoadOptions) error {
 	if m.tokenizer, err = token.New(f); err != nil {
 		return err
 	}
-	if m.template, err = newTemplate(f, m.tokenizer, o.Template); err != nil {
+	if err := m.setTemplate(f, o.Template); err != nil {
 		return err
 	}
 	// Gigabytes should not be read to find out that there is no room for them.

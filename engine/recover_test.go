@@ -229,13 +229,12 @@ func TestRecoverFails(t *testing.T) {
 			}
 			m := load(t, e, engine.LoadOptions{CacheTokens: 2048})
 			add(t, m, models.Pirate)
-			e.Cripple()
-			var runs []*engine.Run
+			var requests []engine.Request
 			for range 8 {
-				s := ask(t, m, question)
-				runs = append(runs, e.Start(t.Context(), engine.Request{Sequence: s, MaxTokens: 50})...)
+				requests = append(requests, engine.Request{Sequence: ask(t, m, question), MaxTokens: 50})
 			}
-			for _, r := range runs {
+			e.Cripple()
+			for _, r := range e.Start(t.Context(), requests...) {
 				if _, err := drain(t.Context(), r); !errors.Is(err, device.ErrLost) || !errors.Is(err, device.ErrMemory) {
 					t.Errorf("a run: %v", err)
 				}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/realm-webgpu/realm/guest"
@@ -25,9 +26,14 @@ func needs(t *testing.T, compiler string) {
 	}
 }
 
-// TestModuleIsBuilt holds guest.wasm to its sources, byte for byte.
+// TestModuleIsBuilt holds guest.wasm to its sources, byte for byte. Other versions of
+// the compiler make other bytes of them: all that is held then is that they compile.
 func TestModuleIsBuilt(t *testing.T) {
 	needs(t, build.Compiler)
+	version, err := exec.Command(build.Compiler, "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
 	out := filepath.Join(t.TempDir(), "guest.wasm")
 	if err := build.Default(t.Context(), root, out, true); err != nil {
 		t.Fatal(err)
@@ -36,8 +42,10 @@ func TestModuleIsBuilt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(string(version), " version "+build.Version) {
+		t.Skipf("SKIPPED: guest.wasm is not compared: it was made by version %s of the compiler, and this is %s", build.Version, version)
+	}
 	if !bytes.Equal(got, guest.Module) {
-		version, _ := exec.Command(build.Compiler, "--version").Output()
 		t.Errorf("guest.wasm is not what its sources make (go run ./guest/generate): %d bytes, want %d; with %s", len(guest.Module), len(got), version)
 	}
 }

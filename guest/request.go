@@ -57,6 +57,7 @@ type Message struct {
 type Grammar struct {
 	Kind string `json:"kind"` // "schema", "regex", "ebnf"
 	Text string `json:"text"`
+	From string `json:"-"` // the parameter of whoever asks that it is from, for errors
 }
 
 // Speculation says how tokens are proposed: "lookup", or "model" for the draft

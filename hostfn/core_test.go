@@ -162,12 +162,23 @@ func TestRecv(t *testing.T) {
 	alone.want(abi.Noent, "recv", out, 16, n, forever)
 }
 
+// leaving is a Source of no messages, whose request ends when one is waited for.
+type leaving struct {
+	mailbox
+	leave context.CancelFunc
+}
+
+func (l leaving) Receive(ctx context.Context) ([]byte, error) {
+	l.leave()
+	return l.mailbox.Receive(ctx)
+}
+
 func TestRecvCancelled(t *testing.T) {
 	h := open(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	r := h.guest(t, func(c *hostfn.Config) { c.Messages = make(mailbox) })
 	g, err := hostfn.NewGuest(ctx, hostfn.Config{
-		Engine: h.engine, Models: hostfn.OneModel("atlas", h.model), Messages: make(mailbox),
+		Engine: h.engine, Models: hostfn.OneModel("atlas", h.model), Messages: leaving{make(mailbox), cancel},
 		Emit: func(context.Context, uint32, []byte) error { return nil },
 	})
 	if err != nil {
@@ -175,7 +186,6 @@ func TestRecvCancelled(t *testing.T) {
 	}
 	defer g.Close()
 	r.guest = g
-	time.AfterFunc(5*time.Millisecond, cancel)
 	r.want(abi.Canceled, "recv", r.alloc(8), 8, r.alloc(8), forever)
 	if err := aborted(t, func() { r.call("budget", r.alloc(48)) }); !errors.Is(err, context.Canceled) {
 		t.Errorf("the next call ended the guest with %v", err)

@@ -28,8 +28,8 @@ func (h *house) play(t testing.TB, data []byte, calls map[string]int) {
 	})
 	p := newPlayer(r, data)
 	p.calls = calls
-	p.begin()
-	for on := true; on && len(p.rest) > 0; {
+	on := p.survives(p.begin)
+	for on && len(p.rest) > 0 {
 		on = p.play()
 	}
 	r.guest.Close()
@@ -43,7 +43,7 @@ func (h *house) play(t testing.TB, data []byte, calls map[string]int) {
 	idle(t, goroutines)
 	// The engine keeps programs that it has compiled for its steps, and nothing else. The
 	// device gives back what it was told to when it comes to it.
-	for end := time.Now().Add(10 * time.Second); h.engine.Totals().Compiles == compiles; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); h.engine.Totals().Compiles == compiles; time.Sleep(time.Millisecond) {
 		now := h.engine.Memory()
 		if now.Total() <= held.Total() {
 			break

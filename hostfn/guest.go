@@ -142,6 +142,7 @@ type Usage struct {
 	Calls  uint64        // of host functions
 	Fuel   uint64        // units that were given out; some of the last may be left
 	Tokens uint64        // read and chosen
+	Read   uint64        // of them, those that were read
 	Emits  uint64        // bytes emitted
 	Waited time.Duration // for the engine, with nothing else to do
 	Queued time.Duration // of the first row that ended: until it was taken into a step

@@ -269,15 +269,10 @@ func (p *player) play() (on bool) {
 	if len(args) > 0 && p.one(12) {
 		args[p.below(len(args))] = pick(p.stream, edges...)
 	}
-	defer func() {
-		if x := recover(); x != nil {
-			if _, ok := x.(*hostfn.Abort); !ok {
-				panic(x)
-			}
-			on = false
-		}
-	}()
-	e := p.call(name, args...)
+	e := abi.OK
+	if !p.survives(func() { e = p.call(name, args...) }) {
+		return false
+	}
 	if p.calls != nil {
 		p.calls[name+" "+e.String()]++
 	}
@@ -290,6 +285,19 @@ func (p *player) play() (on bool) {
 	default:
 		p.handles[opens] = append(p.handles[opens], uint64(p.u32(out)))
 	}
+	return true
+}
+
+// survives does something, and reports whether the guest may go on.
+func (p *player) survives(do func()) (on bool) {
+	defer func() {
+		if x := recover(); x != nil {
+			if _, ok := x.(*hostfn.Abort); !ok {
+				panic(x)
+			}
+		}
+	}()
+	do()
 	return true
 }
 

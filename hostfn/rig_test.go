@@ -250,7 +250,7 @@ func aborted(t testing.TB, f func()) (err error) {
 // idle waits until there are no more goroutines than there were.
 func idle(t testing.TB, before int) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		if runtime.NumGoroutine() <= before {
 			return
 		}

@@ -223,6 +223,9 @@ func (c call) afford(rows []*row, requests []engine.Request, gen bool) abi.Errno
 	for i, r := range rows {
 		q := &requests[i]
 		n := len(q.Tokens)
+		if r.sequence.Len()+n > r.sequence.model.Engine.Context() {
+			continue // it is going to be refused, and nothing of it read
+		}
 		read += uint64(n)
 		if q.MaxTokens > 0 {
 			n++
@@ -241,6 +244,7 @@ func (c call) afford(rows []*row, requests []engine.Request, gen bool) abi.Errno
 		return abi.Quota
 	}
 	c.Guest.tokens += read
+	c.Guest.usage.Read += read
 	if !gen { // gen counts them as they are taken
 		c.Guest.tokens += chosen
 	}
@@ -273,10 +277,20 @@ func (r *row) next() (o engine.Output, ok bool) {
 	case err == nil:
 		return o, false
 	case !errors.Is(err, io.EOF):
-		r.err = err
+		r.err = r.inFull(err)
 	}
 	r.end()
 	return o, false
+}
+
+// inFull makes an error of tokens past the context say how many there were: no more of
+// them were kept than it takes to refuse them.
+func (r *row) inFull(err error) error {
+	var full *engine.ContextError
+	if errors.As(err, &full) {
+		return &engine.ContextError{Need: max(full.Need, r.sequence.Len()+int(r.N)), Limit: full.Limit}
+	}
+	return err
 }
 
 // end takes note of what became of the run, and lets go of what was the row's.

@@ -27,7 +27,7 @@ const (
 
 // cyclePatience is how long goroutines of contexts that were cancelled are waited for:
 // they end by themselves.
-const cyclePatience = 5 * time.Second
+const cyclePatience = time.Minute
 
 // measureCycles opens, runs and closes, and compares what there is with what there was.
 func (b *batchBench) measureCycles(ctx context.Context, d *batchDevice) error {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"math"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/realm-webgpu/realm/engine"
@@ -140,37 +139,90 @@ func (b *batchBench) stall(ctx context.Context, long int) (r stallReport, err er
 	}
 	defer other.Close()
 	other.NoPrefix()
-	var begun time.Time
-	var read atomic.Int64 // nanoseconds that the long prompt took; 0: it is being read
-	writer := b.engine.Start(ctx, engine.Request{Sequence: s, MaxTokens: b.model.Context() - prompt})[0]
-	defer writer.Cancel()
-	var times []time.Time
-	beside := 0 // the index of the last token that was written alone
-	for read.Load() == 0 {
-		if _, err := writer.Next(ctx); err == io.EOF {
-			break // the context is full
-		} else if err != nil {
-			return r, err
-		}
-		times = append(times, time.Now())
-		if beside > 0 || len(times) < min(stallWarm+stallAlone, b.model.Context()/4) {
-			continue
-		}
-		beside, begun = len(times)-1, time.Now()
-		reader := b.engine.Start(ctx, engine.Request{
-			Sequence: other, Tokens: b.tokens(long), MaxTokens: 1,
-			Notify: func() { read.CompareAndSwap(0, int64(time.Since(begun))) },
-		})[0]
-		defer reader.Cancel()
+	x := &stalled{
+		warm: min(stallWarm+stallAlone, b.model.Context()/4), started: make(chan struct{}), over: make(chan error, 1),
+		read: func(tell func()) *engine.Run {
+			return b.engine.Start(ctx, engine.Request{Sequence: other, Tokens: b.tokens(long), MaxTokens: 1, Notify: tell})[0]
+		},
 	}
+	x.writer = b.engine.Start(ctx, engine.Request{Sequence: s, MaxTokens: b.model.Context() - prompt, Notify: x.take})[0]
+	close(x.started)
+	defer x.writer.Cancel()
+	select {
+	case err = <-x.over:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		return r, err
+	}
+	if x.reader != nil {
+		defer x.reader.Cancel()
+	}
+	times, beside := x.times, x.beside
 	r = stallReport{
 		PromptTokens: long, Alone: newGaps(times[min(stallWarm, beside) : beside+1]), Meanwhile: newGaps(times[beside:]),
-		Reading: time.Duration(read.Load()).Seconds(),
+		Reading: x.reading.Seconds(),
 	}
 	if r.Alone.P99 > 0 {
 		r.TimesAlone = r.Meanwhile.P99 / r.Alone.P99
 	}
 	return r, nil
+}
+
+// stalled is a text that is written, and the long prompt that is read beside it from
+// some token on. Tokens are taken where they come, by the engine's own goroutine: one
+// that takes them elsewhere is late when the device keeps all cores busy.
+type stalled struct {
+	warm    int                           // tokens that are written alone
+	read    func(tell func()) *engine.Run // starts the long prompt
+	started chan struct{}                 // writer is set
+	over    chan error
+
+	writer, reader *engine.Run
+	begun          time.Time
+	reading        time.Duration // what the long prompt took; 0: it is being read
+	times          []time.Time
+	beside         int // the index of the last token that was written alone
+	done           bool
+}
+
+// stallGaps is how many times between tokens there are beside a prompt at least: one
+// that is read in a single step is over with the first.
+const stallGaps = 2
+
+// take takes what there is of the text.
+func (x *stalled) take() {
+	<-x.started // it is about to be
+	for !x.done {
+		_, ok, err := x.writer.Poll()
+		if err == nil && !ok {
+			return
+		}
+		if err == nil {
+			x.token()
+		}
+		if x.done = err != nil || x.reading > 0 && len(x.times)-1-x.beside >= stallGaps; x.done {
+			if err == io.EOF {
+				err = nil // the context is full
+			}
+			x.over <- err
+		}
+	}
+}
+
+// token notes the time of a token. The long prompt comes behind some of them.
+func (x *stalled) token() {
+	x.times = append(x.times, time.Now())
+	if x.reader != nil || len(x.times) < x.warm {
+		return
+	}
+	x.beside, x.begun = len(x.times)-1, time.Now()
+	x.reader = x.read(func() {
+		if x.reading == 0 {
+			x.reading = time.Since(x.begun)
+		}
+	})
 }
 
 // forkReport is what forking a sequence takes.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/web/load"
+	"github.com/realm-webgpu/realm/web/service"
 )
 
 // serveReport is what realm bench serve prints, in JSON or for people.
@@ -250,20 +251,16 @@ func (b *serveBench) soak(ctx context.Context, z *benchServer) (*soakReport, err
 		return nil, failure(first)
 	}
 	closeAll(warm)
-	settle()
+	z.settle()
 	x := &soakReport{Tenants: len(keys), Connections: int(f.connects), Seconds: f.duration.Seconds()}
 	before := z.Snapshot()
 	x.Goroutines[0], x.DeviceBytes[0] = runtime.NumGoroutine(), before.Memory.Total.Used
 	clients := z.clients(int(f.connects), load.SSE, keys...)
 	result := load.Run(ctx, clients, 0, time.Now().Add(f.duration), b.request)
 	closeAll(clients)
-	settle()
-	after := z.Snapshot()
+	after := z.settle()
 	x.Goroutines[1], x.DeviceBytes[1] = runtime.NumGoroutine(), after.Memory.Total.Used
-	x.Answering = after.Answers
-	for _, m := range after.Models {
-		x.PagesHeld += m.Cache.Pages - m.Cache.Free
-	}
+	x.Answering, x.PagesHeld = after.Answers, pagesHeld(after)
 	x.Answers, x.Failed, x.Rate, x.First = result.Answers, result.Failed, result.Rate(), newTimesReport(result.First)
 	if result.Err != nil {
 		x.FirstError = result.Err.Error()
@@ -271,8 +268,27 @@ func (b *serveBench) soak(ctx context.Context, z *benchServer) (*soakReport, err
 	return x, nil
 }
 
-// settle waits until connections that were closed have been seen to be.
-func settle() {
-	time.Sleep(2 * time.Second)
+// The time that connections which were closed need to be seen to be, and how long is
+// waited for answers that do not end.
+const (
+	settleTime     = 2 * time.Second
+	settlePatience = time.Minute
+)
+
+// settle waits until nothing is under way any more, or for long enough.
+func (z *benchServer) settle() service.Snapshot {
+	time.Sleep(settleTime)
+	now := z.Snapshot()
+	for end := time.Now().Add(settlePatience); (now.Answers > 0 || pagesHeld(now) > 0) && time.Now().Before(end); now = z.Snapshot() {
+		time.Sleep(time.Millisecond)
+	}
 	runtime.GC()
+	return now
+}
+
+func pagesHeld(s service.Snapshot) (n int) {
+	for _, m := range s.Models {
+		n += m.Cache.Pages - m.Cache.Free
+	}
+	return n
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -126,3 +127,17 @@ func (f folder) good(stdin string, args ...string) outcome {
 
 // atlas writes the built-in model to a file and returns its name.
 func (f folder) atlas() string { return f.put("atlas.gguf", models.Atlas) }
+
+// endless writes a model with a context that takes minutes to fill, and returns the
+// arguments with which no answer of it ends before.
+func (f folder) endless() []string {
+	f.t.Helper()
+	key := []byte("llama.context_length\x04\x00\x00\x00")
+	before, after, found := bytes.Cut(models.Atlas, key)
+	if !found {
+		f.t.Fatal("the model says nothing of its context")
+	}
+	context := binary.LittleEndian.AppendUint32(nil, 1<<15)
+	name := f.put("endless.gguf", slices.Concat(before, key, context, after[len(context):]))
+	return []string{"--device", "cpu", "-m", name, "--ctx", "32768", "--logit-bias", "2=-inf", "--logit-bias", "4=-inf"}
+}

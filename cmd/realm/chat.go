@@ -35,10 +35,7 @@ const chatExample = `  realm chat
 
 // chatFlags are the flags of realm chat.
 type chatFlags struct {
-	model    modelFlags
-	device   string
-	opening  deviceFlags
-	load     loadFlags
+	sessionFlags
 	system   string
 	sampling samplingFlags
 	drafting speculationFlags
@@ -58,16 +55,14 @@ func newChat() *cobra.Command {
 		RunE:    f.run,
 	}
 	flags := c.Flags()
-	f.model.add(flags)
+	f.add(flags)
 	flags.StringVar(&f.system, "system", "", "`TEXT` of a system message before the conversation")
 	f.load.addTemplate(flags)
 	f.sampling.add(flags)
 	f.drafting.add(flags)
 	f.guest.add(flags)
 	f.adapter.add(flags)
-	flags.StringVar(&f.device, "device", "auto", deviceHelp)
 	f.load.addCache(flags)
-	f.opening.add(flags)
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error after each answer what was read and how fast it was")
 	return c
 }
@@ -84,13 +79,8 @@ func (f *chatFlags) run(c *cobra.Command, _ []string) (err error) {
 	if options.Draft, err = f.drafting.options(c, &f.model); err != nil {
 		return err
 	}
-	file, err := f.model.open()
-	if err != nil {
-		return err
-	}
-	defer file.Close()
 	notes := c.ErrOrStderr()
-	s, err := openSession(c.Context(), notes, file, f.device, f.opening, f.load)
+	s, err := f.open(c)
 	if err != nil {
 		return err
 	}

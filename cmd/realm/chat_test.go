@@ -109,7 +109,7 @@ func TestChatSave(t *testing.T) {
 // the program while it waits.
 func TestChatInterrupted(t *testing.T) {
 	f := newFolder(t)
-	c := f.command("chat", "--device", "cpu", "--logit-bias", "4=-inf")
+	c := f.command(append([]string{"chat"}, f.endless()...)...)
 	stdin, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -27,12 +27,9 @@ Vectors have the length 1, so that the scalar product of two is their cosine.`
 
 // embedFlags are the flags of realm embed.
 type embedFlags struct {
-	model        modelFlags
+	sessionFlags
 	pooling      poolingValue
 	notNormalize bool
-	device       string
-	opening      deviceFlags
-	load         loadFlags
 	json         bool
 }
 
@@ -49,12 +46,10 @@ func newEmbed() *cobra.Command {
 		RunE: f.run,
 	}
 	flags := c.Flags()
-	f.model.add(flags)
+	f.add(flags)
 	flags.Var(&f.pooling, "pooling", "how the states of tokens become a vector: mean, cls (the first), last or none (a vector of each token, and an empty line behind each text) (default: as the file says)")
 	flags.BoolVar(&f.notNormalize, "no-normalize", false, "leave vectors as long as they are")
-	flags.StringVar(&f.device, "device", "auto", deviceHelp)
 	f.load.addCache(flags)
-	f.opening.add(flags)
 	flags.BoolVar(&f.json, "json", false, "print one JSON object")
 	return c
 }
@@ -81,13 +76,8 @@ func (f *embedFlags) run(c *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	file, err := f.model.open()
-	if err != nil {
-		return err
-	}
-	defer file.Close()
 	ctx, notes := c.Context(), c.ErrOrStderr()
-	s, err := openSession(ctx, notes, file, f.device, f.opening, f.load)
+	s, err := f.open(c)
 	if err != nil {
 		return err
 	}
@@ -97,7 +87,7 @@ func (f *embedFlags) run(c *cobra.Command, args []string) (err error) {
 	if f.pooling.set {
 		pooling = f.pooling.Pooling
 	} else {
-		f.remark(notes, file, config)
+		f.remark(notes, s.file, config)
 	}
 	r := embedReport{
 		Model: f.model.name(), Dimensions: config.EmbeddingLength, Pooling: pooling.String(), Normalized: !f.notNormalize,

@@ -60,6 +60,7 @@ func TestBadInput(t *testing.T) {
 		{"run -f long.txt prompt", exitUsage, "two prompts"},
 		{"run --temperature -1 x", exitUsage, "Temperature -1"},
 		{"run --temperature warm x", exitUsage, "--temperature"},
+		{"run --stop _ x", exitUsage, "--stop: the text is empty"},
 		{"run --top-p 1.5 x", exitUsage, "TopP 1.5"},
 		{"run --min-p -0.5 x", exitUsage, "MinP -0.5"},
 		{"run --typical-p 2 x", exitUsage, "TypicalP 2"},

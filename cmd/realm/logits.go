@@ -13,14 +13,11 @@ import (
 
 // logitsFlags are the flags of realm logits.
 type logitsFlags struct {
-	model   modelFlags
-	device  string
-	opening deviceFlags
-	load    loadFlags
-	encode  promptFlags
-	tokens  string
-	prompt  string
-	output  string
+	sessionFlags
+	encode promptFlags
+	tokens string
+	prompt string
+	output string
 }
 
 func newLogits() *cobra.Command {
@@ -39,16 +36,14 @@ float32, with no header.`,
 		RunE: f.run,
 	}
 	flags := c.Flags()
-	f.model.add(flags)
+	f.add(flags)
 	flags.StringVar(&f.tokens, "tokens", "", "read token ids from `FILE`")
 	flags.StringVarP(&f.prompt, "prompt", "p", "", "take the tokens of `PROMPT`, in the model's chat template")
 	flags.StringVar(&f.encode.system, "system", "", "`TEXT` of a system message before the prompt")
 	flags.BoolVar(&f.encode.raw, "raw", false, "no chat template around the prompt")
 	f.load.addTemplate(flags)
 	flags.StringVarP(&f.output, "output", "o", "", "write the logits to `FILE`; -: standard output")
-	flags.StringVar(&f.device, "device", "auto", deviceHelp)
 	f.load.addCache(flags)
-	f.opening.add(flags)
 	return c
 }
 
@@ -65,12 +60,7 @@ func (f *logitsFlags) run(c *cobra.Command, _ []string) (err error) {
 			return fmt.Errorf("tokens: %w", err)
 		}
 	}
-	file, err := f.model.open()
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	s, err := openSession(c.Context(), c.ErrOrStderr(), file, f.device, f.opening, f.load)
+	s, err := f.open(c)
 	if err != nil {
 		return err
 	}

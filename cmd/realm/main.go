@@ -11,14 +11,32 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first Ctrl-C ends the command in order; from then on signals do what
-	// they do by default, so that a second one ends the process at once.
-	context.AfterFunc(ctx, stop)
-
+	ctx := untilSignal(context.Background())
 	err := newRoot().ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "realm: "+message(ctx, err))
 	}
 	os.Exit(exitCode(ctx, err))
+}
+
+// untilSignal returns a context that the first Ctrl-C, or SIGTERM, ends, so that the
+// command ends in order. From then on signals do what they do by default: a second one
+// ends the process at once, also one that came before the first was heard.
+func untilSignal(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals)
+		cancel()
+		select {
+		case second := <-signals:
+			if self, err := os.FindProcess(os.Getpid()); err == nil {
+				_ = self.Signal(second) // where there are none, the next Ctrl-C does it
+			}
+		default:
+		}
+	}()
+	return ctx
 }

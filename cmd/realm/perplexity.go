@@ -28,13 +28,10 @@ the Kullback-Leibler divergence from the base, in nats a token.`
 
 // perplexityFlags are the flags of realm perplexity.
 type perplexityFlags struct {
-	model   modelFlags
+	sessionFlags
 	base    modelFlags
 	path    string
 	windows countValue
-	device  string
-	opening deviceFlags
-	load    loadFlags
 	json    bool
 }
 
@@ -57,14 +54,12 @@ func newPerplexity() *cobra.Command {
 		RunE: f.run,
 	}
 	flags := c.Flags()
-	f.model.add(flags)
+	f.add(flags)
 	flags.StringVarP(&f.path, "file", "f", "", "read the text from `FILE`; -: standard input")
 	flags.StringVar(&f.base.path, "kl-base", "", "GGUF `FILE` of the model to compare with")
 	flags.Var(&f.load.context, "ctx", fmt.Sprintf("tokens of a window; 0: %d, or what the model was trained for where that is less", usualWindow))
 	flags.Var(&f.windows, "windows", "the most windows to read; 0: all")
 	f.load.addCacheType(flags)
-	flags.StringVar(&f.device, "device", "auto", deviceHelp)
-	f.opening.add(flags)
 	flags.BoolVar(&f.json, "json", false, "print one JSON object")
 	return c
 }
@@ -103,12 +98,11 @@ func (f *perplexityFlags) run(c *cobra.Command, _ []string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
 	if err := f.setWindow(file); err != nil {
-		return err
+		return errors.Join(err, file.Close())
 	}
 	ctx, notes := c.Context(), c.ErrOrStderr()
-	s, err := openSession(ctx, notes, file, f.device, f.opening, f.load)
+	s, err := f.put(c, file)
 	if err != nil {
 		return err
 	}

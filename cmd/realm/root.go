@@ -51,6 +51,7 @@ const (
 // newRoot returns the command line.
 func newRoot() *cobra.Command {
 	var desktop desktopFlags
+	var asked bool
 	root := &cobra.Command{
 		Use:     "realm",
 		Short:   "Run GGUF language models on any GPU",
@@ -64,6 +65,9 @@ func newRoot() *cobra.Command {
 		// Runs without a subcommand and for an unknown one.
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
+			if asked {
+				return printVersion(c)
+			}
 			if len(args) == 0 {
 				return desktop.run(c)
 			}
@@ -75,6 +79,7 @@ func newRoot() *cobra.Command {
 		},
 	}
 	desktop.add(root)
+	root.Flags().BoolVar(&asked, "version", false, "print the version, as the command of that name does")
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{c.CommandPath(), err} })
 	root.AddGroup(

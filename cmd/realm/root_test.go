@@ -41,8 +41,10 @@ func helpOf(c *cobra.Command) string {
 }
 
 func TestVersion(t *testing.T) {
-	o := newFolder(t).good("", "version")
-	if !strings.HasPrefix(o.stdout, "realm ") || !strings.Contains(o.stdout, runtime.Version()) {
-		t.Errorf("printed %q", o.stdout)
+	for _, way := range []string{"version", "--version"} {
+		o := newFolder(t).good("", way)
+		if !strings.HasPrefix(o.stdout, "realm ") || !strings.Contains(o.stdout, runtime.Version()) {
+			t.Errorf("%s printed %q", way, o.stdout)
+		}
 	}
 }

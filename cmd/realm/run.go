@@ -29,10 +29,7 @@ const runExample = `  realm run "What is the capital of France?"
 
 // runFlags are the flags of realm run.
 type runFlags struct {
-	model    modelFlags
-	device   string
-	opening  deviceFlags
-	load     loadFlags
+	sessionFlags
 	prompt   promptFlags
 	sampling samplingFlags
 	drafting speculationFlags
@@ -54,7 +51,7 @@ func newRun() *cobra.Command {
 		RunE:    f.run,
 	}
 	flags := c.Flags()
-	f.model.add(flags)
+	f.add(flags)
 	flags.StringVarP(&f.path, "file", "f", "", "read the prompt from `FILE`; -: standard input")
 	flags.StringVar(&f.prompt.system, "system", "", "`TEXT` of a system message before the prompt")
 	flags.BoolVar(&f.prompt.raw, "raw", false, "no chat template: go on from the prompt's text")
@@ -63,9 +60,7 @@ func newRun() *cobra.Command {
 	f.drafting.add(flags)
 	f.guest.add(flags)
 	f.adapter.add(flags)
-	flags.StringVar(&f.device, "device", "auto", deviceHelp)
 	f.load.addCache(flags)
-	f.opening.add(flags)
 	flags.BoolVar(&f.json, "json", false, "print one JSON object at the end in place of the text")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error what was used and how fast it was")
 	return c
@@ -129,13 +124,8 @@ func (f *runFlags) run(c *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	file, err := f.model.open()
-	if err != nil {
-		return err
-	}
-	defer file.Close()
 	ctx, notes := c.Context(), c.ErrOrStderr()
-	s, err := openSession(ctx, notes, file, f.device, f.opening, f.load)
+	s, err := f.open(c)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"slices"
+
 	"github.com/spf13/pflag"
 
 	"github.com/realm-webgpu/realm/engine"
@@ -35,5 +38,8 @@ func (s *samplingFlags) add(flags *pflag.FlagSet) {
 func (s *samplingFlags) options() (engine.GenerateOptions, error) {
 	o := engine.GenerateOptions{Sampling: s.spec, PenalizePrompt: true, MaxTokens: int(s.maxTokens), Stop: s.stop}
 	o.Sampling.LogitBias = s.bias
+	if slices.Contains(s.stop, "") {
+		return o, errors.New("--stop: the text is empty")
+	}
 	return o, o.Sampling.Validate()
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/realm-webgpu/realm/e2e/models"
@@ -160,8 +161,43 @@ func (l *loadFlags) contextOf(f *gguf.File, kv sizeValue, notes io.Writer) int {
 	return defaultContext
 }
 
+// sessionFlags say which model is put on which device, and how.
+type sessionFlags struct {
+	model   modelFlags
+	device  string
+	opening deviceFlags
+	load    loadFlags
+}
+
+// add adds the flags but those of load, of which each command has some.
+func (f *sessionFlags) add(flags *pflag.FlagSet) {
+	f.model.add(flags)
+	flags.StringVar(&f.device, "device", "auto", deviceHelp)
+	f.opening.add(flags)
+}
+
+// open opens the file and the device, and puts the model there.
+func (f *sessionFlags) open(c *cobra.Command) (*session, error) {
+	file, err := f.model.open()
+	if err != nil {
+		return nil, err
+	}
+	return f.put(c, file)
+}
+
+// put is open for a file that is open, and belongs to the session from then on.
+func (f *sessionFlags) put(c *cobra.Command, file *gguf.File) (*session, error) {
+	s, err := openSession(c.Context(), c.ErrOrStderr(), file, f.device, f.opening, f.load)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	s.file = file
+	return s, nil
+}
+
 // session is a model on a device.
 type session struct {
+	file     *gguf.File // that Close closes; nil: none
 	engine   *engine.Engine
 	model    *engine.Model
 	load     time.Duration // from opening the device until the model was ready
@@ -233,8 +269,10 @@ func (s *session) Close() error {
 		err = errors.Join(err, s.draft.Close())
 	}
 	err = errors.Join(err, s.model.Close(), s.engine.Close())
-	if s.draftFile != nil {
-		err = errors.Join(err, s.draftFile.Close())
+	for _, file := range []*gguf.File{s.draftFile, s.file} {
+		if file != nil {
+			err = errors.Join(err, file.Close())
+		}
 	}
 	return err
 }

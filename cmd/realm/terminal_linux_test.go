@@ -122,7 +122,8 @@ func TestChatTerminal(t *testing.T) {
 
 // TestChatTerminalStop stops an answer by the key.
 func TestChatTerminalStop(t *testing.T) {
-	c := newFolder(t).command("chat", "--device", "cpu", "--logit-bias", "4=-inf")
+	f := newFolder(t)
+	c := f.command(append([]string{"chat"}, f.endless()...)...)
 	x := startOnTerminal(t, c)
 	x.shows(prompt)
 	x.types(question + "\r")

@@ -18,10 +18,10 @@ import (
 	"github.com/realm-webgpu/realm/engine/device/webgpu/shim"
 )
 
-// page has the page that runs a program, and its worker.
+// runner has the page that runs a program, and its worker.
 //
 //go:embed program
-var page embed.FS
+var runner embed.FS
 
 // Build builds a Go command for pages and returns its file.
 func Build(t testing.TB, pkg string) string { return compile(t, pkg, "build") }
@@ -59,27 +59,33 @@ func (p Program) Run(t testing.TB, line func(string)) int {
 	if err := chromedp.Do(tab, chromedp.Navigate(origin)); err != nil {
 		t.Fatal(err)
 	}
+	var last []string // that were said, for errors
+	say := func(text string) {
+		last = append(last, text)
+		last = last[max(0, len(last)-mostMessages):]
+		line(text)
+	}
 	for m, err := range messages {
 		if err != nil {
-			t.Fatalf("%s: %v", p.File, fault(tab, err))
+			t.Fatalf("%s: %v; it said last:\n%s", p.File, fault(tab, err), strings.Join(last, "\n"))
 		}
 		// The page writes lines with console.log, and the status with console.info.
 		switch m.Type {
 		case chromedp.ConsoleLog:
 			for text := range strings.SplitSeq(m.Text, "\n") {
-				line(text)
+				say(text)
 			}
 		case chromedp.ConsoleInfo:
 			var status int
 			if _, err := fmt.Sscanf(m.Text, "exit status %d", &status); err == nil {
 				return status
 			}
-			line(m.String())
+			say(m.String())
 		default:
-			line(m.String())
+			say(m.String())
 		}
 	}
-	t.Fatalf("%s: the page ended before the program: %v", p.File, tab.Err())
+	t.Fatalf("%s: the page ended before the program: %v; it said last:\n%s", p.File, tab.Err(), strings.Join(last, "\n"))
 	return 0
 }
 
@@ -98,7 +104,7 @@ func (p Program) files(t testing.TB) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	static, err := fs.Sub(page, "program")
+	static, err := fs.Sub(runner, "program")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,7 @@ package demo
 import (
 	"testing"
 
-	"github.com/chromedp/chromedp"
+	"github.com/realm-webgpu/realm/e2e/chromium"
 )
 
 // TestParis asks the model that comes with the page, on the browser's WebGPU, and has
@@ -11,20 +11,20 @@ import (
 func TestParis(t *testing.T) {
 	x := visit(t, serve(t, "").url)
 	x.ready("atlas")
-	t.Logf("ready %.2f s after the page was asked for", get[float64](x, "performance.now()")/1000)
+	t.Logf("ready %.2f s after the page was asked for", chromium.Get[float64](x, "performance.now()")/1000)
 	x.ask(france, paris)
-	t.Log(get[string](x, `document.querySelector(".facts").textContent`))
-	x.says("#notices", "WebGPU is computed in software here")
-	x.says("#status", "swiftshader")
-	x.says(".facts", "tokens/s")
-	x.says("#about", "this browser's WebAssembly")
-	x.choose("#adapter", "pirate")
+	t.Log(chromium.Get[string](x, `document.querySelector(".facts").textContent`))
+	x.Says("#notices", "WebGPU is computed in software here")
+	x.Says("#status", "swiftshader")
+	x.Says(".facts", "tokens/s")
+	x.Says("#about", "this browser's WebAssembly")
+	x.Choose("#adapter", "pirate")
 	x.ask(france, pirate)
-	x.choose("#adapter", "terse")
+	x.Choose("#adapter", "terse")
 	x.ask(france, "Paris")
-	x.choose("#adapter", "")
-	x.do(chromedp.Click("#new-chat"))
-	x.want(`!document.querySelector("#welcome").hidden && !document.querySelector(".exchange")`)
+	x.Choose("#adapter", "")
+	x.Click("#new-chat")
+	x.Want(`!document.querySelector("#welcome").hidden && !document.querySelector(".exchange")`)
 }
 
 // TestText shows what is said as text, whatever it looks like.
@@ -32,14 +32,14 @@ func TestText(t *testing.T) {
 	x := visit(t, serve(t, "").url)
 	x.ready("atlas")
 	const markup = `<img src=x onerror="faults.push('run')"><b>bold</b>`
-	x.do(chromedp.SendKeys("#message", markup+"\r"))
-	x.want(`document.querySelector(".reply .text")?.textContent && !document.querySelector("[aria-busy]")`)
-	x.says(".question .text", markup)
-	if n := get[int](x, `document.querySelectorAll("#transcript :is(img, b)").length`); n > 0 {
+	x.Write("#message", markup+"\r")
+	x.Want(`document.querySelector(".reply .text")?.textContent && !document.querySelector("[aria-busy]")`)
+	x.Says(".question .text", markup)
+	if n := chromium.Get[int](x, `document.querySelectorAll("#transcript :is(img, b)").length`); n > 0 {
 		t.Errorf("%d elements were made of a text", n)
 	}
-	header := get[string](x, `fetch("").then((r) => r.headers.get("Content-Security-Policy"))`)
-	meta := get[string](x, `document.querySelector("meta[http-equiv]").content`)
+	header := chromium.Get[string](x, `fetch("").then((r) => r.headers.get("Content-Security-Policy"))`)
+	meta := chromium.Get[string](x, `document.querySelector("meta[http-equiv]").content`)
 	for _, policy := range []string{header, meta} {
 		for _, want := range []string{"default-src 'self'", "script-src 'self' 'wasm-unsafe-eval';", "object-src 'none'", "base-uri 'none'"} {
 			if !contains(policy, want) {
@@ -53,20 +53,21 @@ func TestText(t *testing.T) {
 func TestSettings(t *testing.T) {
 	x := visit(t, serve(t, "").url)
 	x.ready("atlas")
-	x.do(chromedp.Click("#open-settings"), chromedp.SetValue("#max_tokens", "3"))
-	x.do(chromedp.SendKeys("#message", france+"\r"))
-	x.says(".facts", "as long as it may be")
-	x.do(chromedp.Click("#reset"))
-	x.choose("#device", "cpu")
+	x.Click("#open-settings")
+	x.Write("#max_tokens", "3")
+	x.Write("#message", france+"\r")
+	x.Says(".facts", "as long as it may be")
+	x.Click("#reset")
+	x.Choose("#device", "cpu")
 	x.ready("atlas")
-	x.says("#status", "On the processor")
-	x.do(chromedp.KeyEvent("\x1b"))
-	x.want(`document.querySelector("#settings").hidden && document.activeElement.id === "open-settings"`)
+	x.Says("#status", "On the processor")
+	x.Press("\x1b")
+	x.Want(`document.querySelector("#settings").hidden && document.activeElement.id === "open-settings"`)
 	x.ask(france, paris)
 	// They are kept.
-	x.do(chromedp.Reload())
+	x.Reload()
 	x.ready("atlas")
-	x.says("#status", "On the processor")
+	x.Says("#status", "On the processor")
 }
 
 // TestLost takes the GPU away in the midst of an answer. The answer goes on.
@@ -80,12 +81,12 @@ func TestLost(t *testing.T) {
 		};`).url)
 	x.ready("atlas")
 	lose := `new BroadcastChannel("test").postMessage("")`
-	get[any](x, lose+`; null`)
+	x.Eval(lose)
 	x.ask(france, paris)
-	x.says("#notices", "The GPU was lost")
-	x.says("#notices", "opened again after")
+	x.Says("#notices", "The GPU was lost")
+	x.Says("#notices", "opened again after")
 	// The same while text comes.
-	got := get[[]string](x, `(async () => {
+	got := chromium.Get[[]string](x, `(async () => {
 		const { load } = await import("./realm.js");
 		const codes = [];
 		const model = await load({ notice: ({ code }) => codes.push(code) });
@@ -111,13 +112,13 @@ func TestLost(t *testing.T) {
 func TestNoWebGPU(t *testing.T) {
 	x := visit(t, serve(t, `Object.defineProperty(navigator, "gpu", { value: undefined });`).url)
 	x.ready("atlas")
-	x.says("#notices", "this browser has no WebGPU")
-	x.says("#notices", "many times slower")
-	x.says("#notices", "enable-unsafe-webgpu")
-	x.says("#status", "On the processor")
+	x.Says("#notices", "this browser has no WebGPU")
+	x.Says("#notices", "many times slower")
+	x.Says("#notices", "enable-unsafe-webgpu")
+	x.Says("#status", "On the processor")
 	x.ask(france, paris)
-	t.Log(get[string](x, `document.querySelector(".facts").textContent`))
-	x.choose("#adapter", "pirate")
+	t.Log(chromium.Get[string](x, `document.querySelector(".facts").textContent`))
+	x.Choose("#adapter", "pirate")
 	x.ask(france, pirate)
 }
 
@@ -125,7 +126,7 @@ func TestNoWebGPU(t *testing.T) {
 func TestNoAdapter(t *testing.T) {
 	x := visit(t, serve(t, `navigator.gpu.requestAdapter = async () => null;`).url)
 	x.ready("atlas")
-	x.says("#notices", "WebGPU found none that it may use")
+	x.Says("#notices", "WebGPU found none that it may use")
 	x.ask(france, paris)
 }
 
@@ -138,11 +139,11 @@ func TestNoJSPI(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			x := visit(t, serve(t, c.before).url)
 			x.ready("atlas")
-			x.says("#notices", c.says)
-			x.says("#notices", "interpreter")
-			x.says("#about", "interpreted")
+			x.Says("#notices", c.says)
+			x.Says("#notices", "interpreter")
+			x.Says("#about", "interpreted")
 			x.ask(france, paris)
-			t.Log(get[string](x, `document.querySelector(".facts").textContent`))
+			t.Log(chromium.Get[string](x, `document.querySelector(".facts").textContent`))
 		})
 	}
 }
@@ -152,7 +153,7 @@ func TestNoJSPI(t *testing.T) {
 func TestFirstToken(t *testing.T) {
 	s := serve(t, "")
 	x := visit(t, s.url[:len(s.url)-len("demo/")]+"page.html")
-	t.Log(get[string](x, `(async () => {
+	t.Log(chromium.Get[string](x, `(async () => {
 		const start = performance.now();
 		const at = () => ((performance.now() - start) / 1000).toFixed(2) + " s";
 		const { load } = await import("/demo/realm.js");

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/chromedp/chromedp"
+	"github.com/realm-webgpu/realm/e2e/chromium"
 )
 
 // TestLayout looks at the page at the widths of a phone, a tablet and a screen, in light
@@ -15,11 +15,11 @@ func TestLayout(t *testing.T) {
 	check := func(state string) {
 		t.Helper()
 		for _, scheme := range []string{"light", "dark"} {
-			x.prefer("prefers-color-scheme", scheme)
+			x.Prefer("prefers-color-scheme", scheme)
 			for _, size := range [][2]int64{{360, 740}, {820, 1100}, {1280, 800}} {
-				x.size(size[0], size[1])
-				x.picture(fmt.Sprintf("%s-%d-%s", state, size[0], scheme))
-				problems := get[[]string](x, `(() => {
+				x.Size(size[0], size[1])
+				x.Keep(fmt.Sprintf("%s-%d-%s", state, size[0], scheme))
+				problems := chromium.Get[[]string](x, `(() => {
 					const problems = [];
 					if (document.documentElement.scrollWidth > innerWidth) problems.push("it is wider than the screen");
 					for (const e of document.querySelectorAll("button, input, select, textarea, label, h1, h2, summary, p, dt, dd")) {
@@ -38,16 +38,17 @@ func TestLayout(t *testing.T) {
 				}
 			}
 		}
-		x.size(1280, 800)
+		x.Size(1280, 800)
 	}
 	check("welcome")
 	x.ask(france, paris)
 	x.ask("Tell me about Brazil.", brazil)
-	x.do(chromedp.Click("#notices summary"))
+	x.Click("#notices summary")
 	check("chat")
-	x.do(chromedp.Click("#open-settings"))
+	x.Click("#open-settings")
 	check("settings")
-	x.do(chromedp.Click("#open-settings"), chromedp.Click("#open-models"))
+	x.Click("#open-settings")
+	x.Click("#open-models")
 	check("models")
 }
 
@@ -55,8 +56,8 @@ func TestLayout(t *testing.T) {
 func TestAccessible(t *testing.T) {
 	x := visit(t, serve(t, "").url)
 	x.ready("atlas")
-	x.prefer("prefers-reduced-motion", "reduce")
-	problems := get[[]string](x, `(() => {
+	x.Prefer("prefers-reduced-motion", "reduce")
+	problems := chromium.Get[[]string](x, `(() => {
 		const problems = [];
 		const named = (e) => (e.labels?.length && [...e.labels].some((l) => l.textContent.trim())) || e.getAttribute("aria-label") || e.textContent.trim();
 		for (const e of document.querySelectorAll("button, input, select, textarea")) if (!named(e)) problems.push(e.outerHTML + " has no name");
@@ -83,11 +84,13 @@ func TestAccessible(t *testing.T) {
 		t.Error(p)
 	}
 	// By keys alone: settings and models are opened and closed, a question is asked.
-	x.do(chromedp.Focus("#open-models"), chromedp.KeyEvent("\r"))
-	x.want(`document.querySelector("#models").open && document.querySelector("#models").contains(document.activeElement)`)
-	x.do(chromedp.KeyEvent("\x1b"))
-	x.want(`!document.querySelector("#models").open && document.activeElement.id === "open-models"`)
-	x.do(chromedp.Focus("#message"), chromedp.KeyEvent(france+"\r"))
-	x.says(".reply .text", paris)
-	x.want(`document.querySelector("#spoken").textContent.includes("Paris")`)
+	x.Focus("#open-models")
+	x.Press("\r")
+	x.Want(`document.querySelector("#models").open && document.querySelector("#models").contains(document.activeElement)`)
+	x.Press("\x1b")
+	x.Want(`!document.querySelector("#models").open && document.activeElement.id === "open-models"`)
+	x.Focus("#message")
+	x.Press(france + "\r")
+	x.Says(".reply .text", paris)
+	x.Want(`document.querySelector("#spoken").textContent.includes("Paris")`)
 }

@@ -6,8 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/chromedp"
-
+	"github.com/realm-webgpu/realm/e2e/chromium"
 	"github.com/realm-webgpu/realm/e2e/models"
 )
 
@@ -34,24 +33,24 @@ func TestFile(t *testing.T) {
 	}
 	x := visit(t, serve(t, "").url)
 	x.ready("atlas")
-	x.do(chromedp.Click("#open-models"), chromedp.SetUploadFiles("#model-file", []string{file("mine.gguf", models.Atlas)}))
+	x.open("#model-file", file("mine.gguf", models.Atlas))
 	x.ready("mine")
 	x.ask(france, paris)
-	if got := get[string](x, kept); got != "" {
+	if got := chromium.Get[string](x, kept); got != "" {
 		t.Errorf("a file was opened, and the browser keeps %s", got)
 	}
-	x.do(chromedp.Click("#open-models"), chromedp.SetUploadFiles("#adapter-file", []string{file("my-pirate.gguf", models.Adapters()["pirate"])}))
-	x.want(`document.querySelector("#adapter").value === "my-pirate" && !document.querySelector("#adapter").disabled`)
+	x.open("#adapter-file", file("my-pirate.gguf", models.Adapters()["pirate"]))
+	x.Want(`document.querySelector("#adapter").value === "my-pirate" && !document.querySelector("#adapter").disabled`)
 	x.ask(france, pirate)
 
 	// What is no model, and no adapter, is told of.
-	x.do(chromedp.Click("#open-models"), chromedp.SetUploadFiles("#adapter-file", []string{file("none.gguf", models.Draft)}))
-	x.says("#notices", "none could not be used")
-	x.says("#notices", "does not go with the model")
-	x.do(chromedp.Click("#open-models"), chromedp.SetUploadFiles("#model-file", []string{file("text.gguf", []byte("no model at all"))}))
-	x.says("#notices", "text could not be loaded")
-	x.says("#notices", "This is not a model that Realm runs")
-	x.want(`document.querySelector("#send").disabled`)
+	x.open("#adapter-file", file("none.gguf", models.Draft))
+	x.Says("#notices", "none could not be used")
+	x.Says("#notices", "does not go with the model")
+	x.open("#model-file", file("text.gguf", []byte("no model at all")))
+	x.Says("#notices", "text could not be loaded")
+	x.Says("#notices", "This is not a model that Realm runs")
+	x.Want(`document.querySelector("#send").disabled`)
 }
 
 // TestDownload gets a model from an address, over a connection that breaks, and uses it
@@ -62,22 +61,22 @@ func TestDownload(t *testing.T) {
 	x.ready("atlas")
 	address := strings.TrimSuffix(s.url, "/demo/") + "/some.gguf"
 	x.download(address + ".none")
-	x.says("#notices", "the server answered 404")
+	x.Says("#notices", "the server answered 404")
 	x.download(s.url)
-	x.says("#notices", "no GGUF file at this address")
+	x.Says("#notices", "no GGUF file at this address")
 
 	s.cut.Store(1 << 20)
 	x.download(address)
-	x.says("#notices", "The connection broke")
-	if got := get[string](x, kept); !contains(got, "some.gguf.part 1048576") {
+	x.Says("#notices", "The connection broke")
+	if got := chromium.Get[string](x, kept); !contains(got, "some.gguf.part 1048576") {
 		t.Errorf("of a download that broke off it keeps %s", got)
 	}
 	s.cut.Store(0)
 	x.download(address)
 	x.ready("some")
 	x.ask(france, paris)
-	x.want(kept + `.then((k) => k.startsWith("some.gguf 3956384"))`)
-	if got := get[string](x, kept); !contains(got, "some.gguf 3956384") || contains(got, "some.gguf.part") {
+	x.Want(kept + `.then((k) => k.startsWith("some.gguf 3956384"))`)
+	if got := chromium.Get[string](x, kept); !contains(got, "some.gguf 3956384") || contains(got, "some.gguf.part") {
 		t.Errorf("of a download it keeps %s", got)
 	}
 	if n := s.ranges.Load(); n != 1 {
@@ -85,20 +84,21 @@ func TestDownload(t *testing.T) {
 	}
 
 	// Without a network.
-	get[any](x, `navigator.serviceWorker.ready.then(() => null)`)
+	x.Eval(`navigator.serviceWorker.ready`)
 	s.off.Store(true)
-	x.do(chromedp.Reload())
+	x.Reload()
 	x.ready("atlas")
 	x.ask(france, paris)
-	x.do(chromedp.Click("#open-models"))
-	x.says("#model-list", "3.77 MiB")
-	x.do(chromedp.Click("#model-list li:nth-child(2) .use"))
+	x.Click("#open-models")
+	x.Says("#model-list", "3.77 MiB")
+	x.Click("#model-list li:nth-child(2) .use")
 	x.ready("some")
 	x.ask(france, paris)
 
-	x.do(chromedp.Click("#open-models"), chromedp.Click("#model-list li:nth-child(2) .small"))
-	x.want(`document.querySelectorAll("#model-list li").length === 1`)
-	if got := get[string](x, kept); contains(got, "some.gguf") {
+	x.Click("#open-models")
+	x.Click("#model-list li:nth-child(2) .small")
+	x.Want(`document.querySelectorAll("#model-list li").length === 1`)
+	if got := chromium.Get[string](x, kept); contains(got, "some.gguf") {
 		t.Errorf("what was deleted is there still: %s", got)
 	}
 }
@@ -111,8 +111,8 @@ func TestCancel(t *testing.T) {
 	s.slow.Store(true)
 	address := strings.TrimSuffix(s.url, "/demo/") + "/some.gguf"
 	x.download(address)
-	x.says("#loading-words", "Downloading some")
-	x.do(chromedp.Click("#loading-cancel"))
+	x.Says("#loading-words", "Downloading some")
+	x.Click("#loading-cancel")
 	x.ready("atlas") // what was there before is back
 	x.ask(france, paris)
 }
@@ -124,6 +124,6 @@ func TestQuota(t *testing.T) {
 	x.ready("atlas")
 	address := strings.TrimSuffix(s.url, "/demo/") + "/some.gguf"
 	x.download(address)
-	x.says("#notices", "it takes 3.8 MiB, and the browser gives this page 2.0 MiB more")
-	x.says("#notices", "that takes no room")
+	x.Says("#notices", "it takes 3.8 MiB, and the browser gives this page 2.0 MiB more")
+	x.Says("#notices", "that takes no room")
 }

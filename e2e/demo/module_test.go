@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/realm-webgpu/realm/e2e/chromium"
 	"github.com/realm-webgpu/realm/web/demo/build"
 )
 
@@ -103,7 +104,7 @@ func TestModule(t *testing.T) {
 			return JSON.stringify([before, await stored()]).replace(url, "URL");`,
 			`[[{"url":"URL","name":"some.gguf","bytes":3956384}],[]]`},
 	} {
-		got := get[string](x, `(async () => { const { load, stored, remove } = await import("/demo/realm.js"); `+c.code+` })()`)
+		got := chromium.Get[string](x, `(async () => { const { load, stored, remove } = await import("/demo/realm.js"); `+c.code+` })()`)
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}

@@ -2,19 +2,15 @@ package demo
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/realm-webgpu/realm/e2e/chromium"
@@ -123,138 +119,49 @@ func (s *site) model(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(models.Atlas))
 }
 
-// tab is a tab of a browser.
+// tab is a tab that has the page.
 type tab struct {
 	*testing.T
-	ctx context.Context
+	*chromium.Tab
 }
-
-// watch notes what goes wrong in the page: errors that nobody takes, and whatever the
-// policy stops.
-const watch = `window.faults = [];
-addEventListener("error", (e) => faults.push(e.message));
-addEventListener("unhandledrejection", (e) => faults.push(String(e.reason)));
-addEventListener("securitypolicyviolation", (e) => faults.push("policy: " + e.violatedDirective + " " + e.blockedURI));`
 
 // visit opens a page in a browser of its own. When the test ends nothing may have gone
 // wrong in it.
 func visit(t *testing.T, url string) *tab {
 	t.Helper()
-	x := &tab{t, chromium.Open(t)}
-	if _, err := chromedp.Call(x.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watch}); err != nil {
-		t.Fatal(err)
-	}
-	x.size(1280, 800)
-	x.do(chromedp.Navigate(url))
-	t.Cleanup(func() {
-		if t.Failed() {
-			x.picture("failed")
-		}
-		faults, err := chromedp.Run(x.ctx, chromedp.Evaluate[[]string]("faults"))
-		if err != nil || len(faults) > 0 {
-			t.Errorf("in the page: %q, %v", faults, err)
-		}
-	})
-	return x
-}
-
-// do runs actions.
-func (x *tab) do(actions ...chromedp.Action[chromedp.Void]) {
-	x.Helper()
-	if err := chromedp.Do(x.ctx, actions...); err != nil {
-		x.Fatal(err)
-	}
-}
-
-// get evaluates an expression, which may be a promise.
-func get[T any](x *tab, expression string) T {
-	x.Helper()
-	v, err := chromedp.Run(x.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
-	if err != nil {
-		x.Fatalf("%s: %v", expression, err)
-	}
-	return v
-}
-
-// want waits until an expression is true.
-func (x *tab) want(expression string) {
-	x.Helper()
-	_, err := chromedp.Run(x.ctx, chromedp.Poll[bool]("Boolean("+expression+")", chromedp.WithPollingTimeout(3*time.Minute), chromedp.WithPollingInterval(20*time.Millisecond)))
-	if err != nil {
-		x.Fatalf("%s: %v; the page says:\n%s", expression, err, get[string](x, "document.body.innerText"))
-	}
-}
-
-// says waits until an element has a text.
-func (x *tab) says(selector, text string) {
-	x.Helper()
-	x.want(fmt.Sprintf("[...document.querySelectorAll(%q)].some((e) => e.textContent.includes(%q))", selector, text))
+	return &tab{t, chromium.Visit(t, url)}
 }
 
 // ready waits until a model can be asked.
 func (x *tab) ready(name string) {
 	x.Helper()
-	x.want(fmt.Sprintf(`document.querySelector("#loading").hidden && document.querySelector("#model-name").textContent === %q &&
+	x.Want(fmt.Sprintf(`document.querySelector("#loading").hidden && document.querySelector("#model-name").textContent === %q &&
 		["gpu", "slow"].includes(document.querySelector("#status").dataset.state)`, name))
 }
 
-// download asks for a model by its URL. The form is submitted and no button clicked: a
-// panel that opens moves its buttons meanwhile.
+// download asks for a model by its URL.
 func (x *tab) download(address string) {
 	x.Helper()
-	x.do(chromedp.Click("#open-models"), chromedp.SetValue("#url", address))
-	get[any](x, `(document.querySelector("#url-form").requestSubmit(), null)`)
+	x.Click("#open-models")
+	x.Write("#url", address)
+	x.Eval(`document.querySelector("#url-form").requestSubmit()`)
 }
 
-// choose chooses an option of a list, as a person does.
-func (x *tab) choose(selector, value string) {
+// open opens a file of one's own, by one of the buttons for that.
+func (x *tab) open(selector, path string) {
 	x.Helper()
-	x.want(fmt.Sprintf(`!document.querySelector(%q).disabled`, selector))
-	get[any](x, fmt.Sprintf(`(() => { const s = document.querySelector(%q); s.value = %q; s.dispatchEvent(new Event("input", { bubbles: true })); s.dispatchEvent(new Event("change", { bubbles: true })); return null; })()`, selector, value))
+	x.Click("#open-models")
+	x.Do("open "+path, chromedp.SetUploadFiles(selector, []string{path}))
 }
 
 // ask asks a question, and waits for its answer.
 func (x *tab) ask(question, answer string) {
 	x.Helper()
-	x.do(chromedp.SendKeys("#message", question), chromedp.Click("#send"))
-	x.want(`document.querySelector(".exchange:last-child .reply") && !document.querySelector("[aria-busy]")`)
-	if said := get[string](x, `document.querySelector(".exchange:last-child .reply .text").textContent`); said != answer {
-		x.Errorf("it said %q, want %q; %s", said, answer, get[string](x, `document.querySelector(".exchange:last-child .reply").innerText`))
+	exchanges := chromium.Get[int](x, `document.querySelectorAll(".exchange").length`)
+	x.Write("#message", question)
+	x.Click("#send")
+	x.Want(fmt.Sprintf(`document.querySelectorAll(".exchange").length === %d && document.querySelector(".exchange:last-child .reply") && !document.querySelector("[aria-busy]")`, exchanges+1))
+	if said := chromium.Get[string](x, `document.querySelector(".exchange:last-child .reply .text").textContent`); said != answer {
+		x.Errorf("it said %q, want %q; %s", said, answer, chromium.Get[string](x, `document.querySelector(".exchange:last-child .reply").innerText`))
 	}
-}
-
-// size makes the page so many CSS pixels large.
-func (x *tab) size(width, height int64) {
-	x.Helper()
-	x.do(chromedp.EmulateViewport(width, height))
-}
-
-// prefer sets a preference of the person's, which media queries ask for.
-func (x *tab) prefer(name, value string) {
-	x.Helper()
-	_, err := chromedp.Call(x.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: name, Value: value}},
-	})
-	if err != nil {
-		x.Fatal(err)
-	}
-}
-
-// picture keeps a picture of the page in e2e/artifacts.
-func (x *tab) picture(name string) {
-	x.Helper()
-	image, err := chromedp.Run(x.ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		x.Logf("no picture: %v", err)
-		return
-	}
-	dir := filepath.Join("..", "artifacts")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		x.Fatal(err)
-	}
-	file := filepath.Join(dir, "demo-"+strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(x.Name(), "Test")), "/", "-")+"-"+name+".png")
-	if err := os.WriteFile(file, image, 0o644); err != nil {
-		x.Fatal(err)
-	}
-	x.Logf("see %s", file)
 }

@@ -27,7 +27,7 @@ func crash(ctx context.Context, r *Rig) error {
 	if err != nil {
 		return err
 	}
-	config := fmt.Sprintf("[[models]]\nname = 'globe'\nsource = '%s'\n", name)
+	config := fmt.Sprintf(leisurely+"[[models]]\nname = 'globe'\nsource = '%s'\n", name)
 	var counted used
 	for range kills {
 		if counted, err = r.killed(ctx, config, key, counted); err != nil {

@@ -10,8 +10,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/chromedp/chromedp"
-
+	"github.com/realm-webgpu/realm/e2e/chromium"
 	"github.com/realm-webgpu/realm/web/demo"
 )
 
@@ -74,50 +73,55 @@ func (r *Rig) openDemo(ctx context.Context) (*tab, *site, error) {
 		return nil, nil, err
 	}
 	t.loaded()
-	if t.err == nil {
-		r.Note("computed on %s", get[string](t, `document.querySelector("#status .words").textContent`))
+	if t.Err == nil {
+		r.Note("computed on %s", chromium.Get[string](t, `document.querySelector("#status .words").textContent`))
 	}
-	return t, s, t.err
+	return t, s, t.Err
 }
 
-// loaded waits until the model of the demo can be asked.
-func (t *tab) loaded() {
-	t.wait("the model is loaded", `["gpu", "slow"].includes(document.querySelector("#status")?.dataset.state) && document.querySelector("#loading").hidden`)
-}
-
-func parisDemo(ctx context.Context, r *Rig) error {
+// inDemo has a person use the demo, and wants nothing to have gone wrong when they are done.
+func (r *Rig) inDemo(ctx context.Context, use func(*tab) error) error {
 	t, s, err := r.openDemo(ctx)
 	if err != nil {
 		return err
 	}
-	t.answers(france, paris)
-	t.keep("paris")
+	if err := use(t); err != nil {
+		return err
+	}
 	if err := t.well(); err != nil {
 		return err
 	}
 	return s.stop()
+}
+
+// loaded waits until the model of the demo can be asked.
+func (t *tab) loaded() {
+	t.Wait("the model is loaded", `["gpu", "slow"].includes(document.querySelector("#status")?.dataset.state) && document.querySelector("#loading").hidden`)
+}
+
+func parisDemo(ctx context.Context, r *Rig) error {
+	return r.inDemo(ctx, func(t *tab) error {
+		t.answers(france, paris)
+		t.Keep("paris")
+		return nil
+	})
 }
 
 // demoQuestions are asked in the demo and from the command line.
 var demoQuestions = []string{"Tell me about Brazil.", "Which country has Oslo as its capital?", "Is Rome the capital of Spain?"}
 
 func demoAgrees(ctx context.Context, r *Rig) error {
-	t, s, err := r.openDemo(ctx)
-	if err != nil {
-		return err
-	}
-	for _, question := range demoQuestions {
-		want, err := r.ask(ctx, question)
-		if err != nil {
-			return err
+	return r.inDemo(ctx, func(t *tab) error {
+		for _, question := range demoQuestions {
+			want, err := r.ask(ctx, question)
+			if err != nil {
+				return err
+			}
+			t.Click("#new-chat")
+			t.answers(question, want)
 		}
-		t.click("#new-chat")
-		t.answers(question, want)
-	}
-	if err := t.well(); err != nil {
-		return err
-	}
-	return s.stop()
+		return nil
+	})
 }
 
 func demoAsPerson(ctx context.Context, r *Rig) error {
@@ -130,22 +134,22 @@ func demoAsPerson(ctx context.Context, r *Rig) error {
 	t.answers(france, piratical)
 	t.pick("#adapter", "None")
 	t.stops("Stopped")
-	t.click("#new-chat")
-	if t.err != nil {
-		return t.err
+	t.Click("#new-chat")
+	if t.Err != nil {
+		return t.Err
 	}
 	// Without a network: the page was kept, and its model with it.
-	t.wait("the page is kept", `navigator.serviceWorker.controller?.state === "activated"`)
+	t.Wait("the page is kept", `navigator.serviceWorker.controller?.state === "activated"`)
 	if err := s.stop(); err != nil {
 		return err
 	}
 	if err := unreachable(s.url); err != nil {
 		return err
 	}
-	t.do("reload", chromedp.Reload())
+	t.Reload()
 	t.loaded()
 	t.answers(france, paris)
-	t.keep("offline")
+	t.Keep("offline")
 	return t.well()
 }
 
@@ -161,19 +165,14 @@ func unreachable(url string) error {
 }
 
 func demoLayout(ctx context.Context, r *Rig) error {
-	t, s, err := r.openDemo(ctx)
-	if err != nil {
-		return err
-	}
-	t.holds("welcome", nil)
-	t.answers(france, paris)
-	t.holds("answer", nil)
-	t.click("#open-models")
-	t.holds("models", nil)
-	t.click("#models .close")
-	t.holds("settings", func() { t.opens("settings") })
-	if err := t.well(); err != nil {
-		return err
-	}
-	return s.stop()
+	return r.inDemo(ctx, func(t *tab) error {
+		t.holds("welcome", nil)
+		t.answers(france, paris)
+		t.holds("answer", nil)
+		t.Click("#open-models")
+		t.holds("models", nil)
+		t.Click("#models .close")
+		t.holds("settings", func() { t.opens("settings") })
+		return nil
+	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+
+	"github.com/realm-webgpu/realm/e2e/chromium"
 )
 
 // layoutFacts is an expression: what is broken in how the page is laid out, in sentences.
@@ -25,16 +27,16 @@ var schemes = []string{"light", "dark"}
 // once the page is as wide as it is to be.
 func (t *tab) holds(view string, prepare func()) {
 	for _, scheme := range schemes {
-		t.prefer("prefers-color-scheme", scheme)
+		t.Prefer("prefers-color-scheme", scheme)
 		for _, width := range widths {
-			t.size(width, height)
+			t.Size(width, height)
 			if prepare != nil {
 				prepare()
 			}
-			t.settle()
+			t.Settle()
 			at := fmt.Sprintf("%s-%s-%d", view, scheme, width)
-			t.keep(at)
-			if problems := get[[]string](t, layoutFacts); t.err == nil {
+			t.Keep(at)
+			if problems := chromium.Get[[]string](t, layoutFacts); t.Err == nil {
 				for _, p := range problems {
 					t.broken = append(t.broken, at+": "+p)
 				}
@@ -44,31 +46,27 @@ func (t *tab) holds(view string, prepare func()) {
 }
 
 func playgroundLayout(ctx context.Context, r *Rig) error {
-	s, err := r.Serve(ctx, "")
-	if err != nil {
-		return err
-	}
-	t, err := r.openPlayground(ctx, s)
+	t, s, err := r.openPlayground(ctx, "")
 	if err != nil {
 		return err
 	}
 	t.holds("welcome", nil)
-	t.size(1280, height)
+	t.Size(1280, height)
 	t.pick("#beside", "pirate")
 	t.asks(france)
 	t.answered()
 	t.holds("answer", nil)
-	t.click("#figures summary")
+	t.Click("#figures summary")
 	t.holds("figures", nil)
-	t.click("#figures summary")
-	t.click(`.exchange:last-child button[aria-label="Show as a program"]`)
+	t.Click("#figures summary")
+	t.Click(`.exchange:last-child button[aria-label="Show as a program"]`)
 	t.holds("code", nil)
-	t.click("#code .close")
+	t.Click("#code .close")
 	for _, panel := range []string{"chats", "settings"} {
 		t.holds(panel, func() { t.opens(panel) })
-		t.size(360, height)
+		t.Size(360, height)
 		t.opens(panel)
-		t.click("#" + panel + " .close")
+		t.Click("#" + panel + " .close")
 	}
 	if err := t.well(); err != nil {
 		return err
@@ -78,7 +76,7 @@ func playgroundLayout(ctx context.Context, r *Rig) error {
 
 // opens opens one of the panels at the side, if it is closed.
 func (t *tab) opens(panel string) {
-	if get[bool](t, `document.querySelector("#`+panel+`").hidden`) {
-		t.click("#open-" + panel)
+	if chromium.Get[bool](t, `document.querySelector("#`+panel+`").hidden`) {
+		t.Click("#open-" + panel)
 	}
 }

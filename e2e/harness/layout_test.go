@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/chromedp"
-
 	"github.com/realm-webgpu/realm/e2e/chromium"
 )
 
@@ -26,7 +24,6 @@ func TestLayoutFacts(t *testing.T) {
 		{"faint by opacity", `<div style="opacity:0.5"><p>A text that is hard to read</p></div>`, "has a contrast of"},
 		{"faint in the dark", `<p style="background:#222;color:#555">A text that is hard to read</p>`, "has a contrast of"},
 	}
-	tab := chromium.Open(t)
 	mux := http.NewServeMux()
 	for _, p := range pages {
 		mux.HandleFunc("/"+strings.ReplaceAll(p.name, " ", "-"), func(w http.ResponseWriter, _ *http.Request) {
@@ -36,15 +33,12 @@ func TestLayoutFacts(t *testing.T) {
 	}
 	server := httptest.NewServer(mux) // without the policy: styles stand in the pages
 	defer server.Close()
+	tab := chromium.Visit(t, server.URL+"/well")
+	tab.Size(400, 700)
 	for _, p := range pages {
 		t.Run(p.name, func(t *testing.T) {
-			if err := chromedp.Do(tab, chromedp.EmulateViewport(400, 700), chromedp.Navigate(server.URL+"/"+strings.ReplaceAll(p.name, " ", "-"))); err != nil {
-				t.Fatal(err)
-			}
-			problems, err := chromedp.Run(tab, chromedp.Evaluate[[]string](layoutFacts))
-			if err != nil {
-				t.Fatal(err)
-			}
+			tab.Open(server.URL + "/" + strings.ReplaceAll(p.name, " ", "-"))
+			problems := chromium.Get[[]string](tab, layoutFacts)
 			if p.want == "" && len(problems) > 0 || p.want != "" && !slices.ContainsFunc(problems, func(s string) bool { return strings.Contains(s, p.want) }) {
 				t.Errorf("found %q, want %q", problems, p.want)
 			}

@@ -11,6 +11,8 @@ import (
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
+
+	"github.com/realm-webgpu/realm/e2e/chromium"
 )
 
 // loseDevice has the binary lose its device after so many steps, once, as if its driver had
@@ -91,27 +93,22 @@ func demoLost(ctx context.Context, r *Rig) error {
 	if err != nil {
 		return err
 	}
-	t, s, err := r.openDemo(ctx)
-	if err != nil {
-		return err
-	}
-	t.asks(question)
-	t.wait("the answer begins", lastAnswer+`.length > 0`)
-	begun := get[string](t, lastAnswer)
-	if t.err == nil {
-		if _, err := chromedp.CallBrowser(t.ctx, browser.CrashGPUProcess, cdp.Empty{}); err != nil {
-			return fmt.Errorf("crash of the GPU's process: %w", err)
+	return r.inDemo(ctx, func(t *tab) error {
+		t.asks(question)
+		t.Wait("the answer begins", lastAnswer+`.length > 0`)
+		begun := chromium.Get[string](t, lastAnswer)
+		if t.Err == nil {
+			if _, err := chromedp.CallBrowser(t.Ctx, browser.CrashGPUProcess, cdp.Empty{}); err != nil {
+				return fmt.Errorf("crash of the GPU's process: %w", err)
+			}
 		}
-	}
-	t.wait("the page says that the GPU was lost", `document.querySelector(".notice[data-code=lost]")`)
-	t.answered()
-	t.want("the answer", lastAnswer, want)
-	t.keep("recovered")
-	t.click("#new-chat")
-	t.answers(france, paris)
-	if err := t.well(); err != nil {
-		return err
-	}
-	r.Note("the GPU was lost after %d of %d letters", len(begun), len(want))
-	return s.stop()
+		t.Wait("the page says that the GPU was lost", `document.querySelector(".notice[data-code=lost]")`)
+		t.answered()
+		t.want("the answer", lastAnswer, want)
+		t.Keep("recovered")
+		t.Click("#new-chat")
+		t.answers(france, paris)
+		r.Note("the GPU was lost after %d of %d letters", len(begun), len(want))
+		return nil
+	})
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/realm-webgpu/realm/e2e/chromium"
 )
 
 // mostPicture is the most that a picture of the docs takes, in bytes.
@@ -25,21 +27,17 @@ func Pictures(dir string) Check {
 }
 
 func (r *Rig) picturePlayground(ctx context.Context, path string) error {
-	s, err := r.Serve(ctx, "")
-	if err != nil {
-		return err
-	}
-	t, err := r.openPlayground(ctx, s)
+	t, _, err := r.openPlayground(ctx, "")
 	if err != nil {
 		return err
 	}
 	t.pick("#beside", "pirate")
 	for _, question := range []string{"Tell me about Norway.", france} {
-		t.click("#new-chat") // what the first answers wait for is not for figures
+		t.Click("#new-chat") // what the first answers wait for is not for figures
 		t.asks(question)
 		t.answered()
 	}
-	t.click("#figures summary")
+	t.Click("#figures summary")
 	return t.shoot(path)
 }
 
@@ -48,8 +46,8 @@ func (r *Rig) pictureDemo(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if get[bool](t, `document.querySelector(".notice button") !== null`) {
-		t.click(".notice button") // it was read
+	if chromium.Get[bool](t, `document.querySelector(".notice button") !== null`) {
+		t.Click(".notice button") // it was read
 	}
 	t.answers(france, paris)
 	t.asks("Tell me about Norway.")
@@ -59,9 +57,10 @@ func (r *Rig) pictureDemo(ctx context.Context, path string) error {
 
 // shoot writes a picture of what is seen to a file.
 func (t *tab) shoot(path string) error {
-	t.do("resize", chromedp.EmulateViewport(1200, 750, chromedp.EmulateScale(1.5)))
-	t.settle()
-	picture := t.picture()
+	t.Do("resize", chromedp.EmulateViewport(1200, 750, chromedp.EmulateScale(1.5)))
+	t.Eval(`document.activeElement.blur()`) // what was clicked on last is not what is shown
+	t.Settle()
+	picture := t.Picture()
 	if err := t.well(); err != nil {
 		return err
 	}

@@ -5,37 +5,42 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/realm-webgpu/realm/e2e/chromium"
 )
 
-// openPlayground opens the playground of a server.
-func (r *Rig) openPlayground(ctx context.Context, s *Server) (*tab, error) {
+// openPlayground starts a server and opens its playground.
+func (r *Rig) openPlayground(ctx context.Context, config string) (*tab, *Server, error) {
+	s, err := r.Serve(ctx, config)
+	if err != nil {
+		return nil, nil, err
+	}
 	t, err := r.visit(ctx, s.URL+"/")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	t.connected()
-	return t, t.err
+	return t, s, t.Err
 }
 
 // connected waits until the page has its connection.
 func (t *tab) connected() {
-	t.wait("the page is connected", `document.querySelector("#status")?.dataset.state === "connected"`)
+	t.Wait("the page is connected", `document.querySelector("#status")?.dataset.state === "connected"`)
 }
 
 // asks types a question and sends it with Enter.
 func (t *tab) asks(question string) {
-	exchanges := get[int](t, `document.querySelectorAll(".exchange").length`)
-	t.write("#message", question)
+	exchanges := chromium.Get[int](t, `document.querySelectorAll(".exchange").length`)
+	t.Write("#message", question)
 	t.enter()
-	t.wait("the question is on the page", fmt.Sprintf(`document.querySelectorAll(".exchange").length === %d`, exchanges+1))
+	t.Wait("the question is on the page", fmt.Sprintf(`document.querySelectorAll(".exchange").length === %d`, exchanges+1))
 	t.want("the message box after that", `document.querySelector("#message").value`, "")
 }
 
 // answered waits until no answer is under way.
 func (t *tab) answered() {
-	t.wait("the answer has ended", `document.querySelector("#stop").hidden && document.querySelector(".reply") && !document.querySelector("[aria-busy=true]")`)
+	t.Wait("the answer has ended", `document.querySelector("#stop").hidden && document.querySelector(".reply") && !document.querySelector("[aria-busy=true]")`)
 }
 
 // lastAnswer is the text of the last answer.
@@ -49,16 +54,12 @@ func (t *tab) answers(question, want string) {
 }
 
 func parisPlayground(ctx context.Context, r *Rig) error {
-	s, err := r.Serve(ctx, "")
-	if err != nil {
-		return err
-	}
-	t, err := r.openPlayground(ctx, s)
+	t, s, err := r.openPlayground(ctx, "")
 	if err != nil {
 		return err
 	}
 	t.answers(france, paris)
-	t.keep("paris")
+	t.Keep("paris")
 	if err := t.well(); err != nil {
 		return err
 	}
@@ -70,11 +71,7 @@ func parisPlayground(ctx context.Context, r *Rig) error {
 const leisurely = "[tenants.guest]\ncalls-per-second = 120\n"
 
 func playground(ctx context.Context, r *Rig) error {
-	s, err := r.Serve(ctx, leisurely)
-	if err != nil {
-		return err
-	}
-	t, err := r.openPlayground(ctx, s)
+	t, s, err := r.openPlayground(ctx, leisurely)
 	if err != nil {
 		return err
 	}
@@ -86,8 +83,8 @@ func playground(ctx context.Context, r *Rig) error {
 	t.again()
 	t.beside()
 	t.reloads()
-	if t.err != nil {
-		return t.err
+	if t.Err != nil {
+		return t.Err
 	}
 	if s, err = r.restarts(ctx, t, s); err != nil {
 		return err
@@ -105,40 +102,40 @@ const attempts = 10
 func (t *tab) stops(said string) {
 	t.hot(true)
 	for range attempts {
-		t.click("#new-chat")
+		t.Click("#new-chat")
 		t.asks("Tell me a long story about every country that there is.")
-		t.wait("the answer begins", lastAnswer+`.length > 0 || !document.querySelector("[aria-busy=true]")`)
+		t.Wait("the answer begins", lastAnswer+`.length > 0 || !document.querySelector("[aria-busy=true]")`)
 		t.strike("#stop")
 		t.answered()
-		facts := get[string](t, `[...document.querySelectorAll(".reply .facts")].at(-1).textContent`)
-		if t.err != nil || strings.HasPrefix(facts, said) {
-			t.keep("stopped")
+		facts := chromium.Get[string](t, `[...document.querySelectorAll(".reply .facts")].at(-1).textContent`)
+		if t.Err != nil || strings.HasPrefix(facts, said) {
+			t.Keep("stopped")
 			t.hot(false)
 			return
 		}
 	}
-	t.fail(fmt.Errorf("of %d answers none was stopped", attempts))
+	t.Fail(fmt.Errorf("of %d answers none was stopped", attempts))
 }
 
 // hot has answers be drawn at the highest temperature, where they come to no end, or not.
 func (t *tab) hot(on bool) {
 	t.opens("settings")
-	t.do("focus the temperature", chromedp.Focus(chromedp.CSS("#temperature")))
+	t.Focus("#temperature")
 	if on {
-		t.press(kb.End)
+		t.Press(kb.End)
 	} else {
-		t.press(kb.Home)
+		t.Press(kb.Home)
 	}
-	t.click("#settings .close")
+	t.Click("#settings .close")
 }
 
 // again begins a chat, asks, and asks for the same again.
 func (t *tab) again() {
-	t.click("#new-chat")
-	t.wait("the new chat is empty", `document.querySelector(".exchange") === null`)
+	t.Click("#new-chat")
+	t.Wait("the new chat is empty", `document.querySelector(".exchange") === null`)
 	t.answers(france, paris)
-	t.click(`button[aria-label="Ask again"]`)
-	t.wait("there are two answers", `document.querySelector(".versions")?.textContent.includes("2 of 2")`)
+	t.Click(`button[aria-label="Ask again"]`)
+	t.Wait("there are two answers", `document.querySelector(".versions")?.textContent.includes("2 of 2")`)
 	t.answered()
 	t.want("the answer again", lastAnswer, paris)
 }
@@ -149,30 +146,30 @@ func (t *tab) beside() {
 	t.asks(france)
 	t.answered()
 	t.want("two answers", `[...document.querySelectorAll(".exchange:last-child .reply > .text")].map((e) => e.textContent).join(" | ")`, paris+" | "+piratical)
-	t.keep("beside")
+	t.Keep("beside")
 	t.pick("#beside", "Nothing")
 }
 
 // reloads loads the page again, and finds the chat in the list.
 func (t *tab) reloads() {
-	t.do("reload", chromedp.Reload())
+	t.Reload()
 	t.connected()
-	t.click("#chat-list button.chat")
-	t.wait("the chat is there again", `document.querySelectorAll(".exchange").length === 2`)
+	t.Click("#chat-list button.chat")
+	t.Wait("the chat is there again", `document.querySelectorAll(".exchange").length === 2`)
 	t.want("its first answer", `document.querySelector(".reply > .text").textContent`, paris)
 }
 
 // restarts kills the server under the page, and starts it again at the same address.
 func (r *Rig) restarts(ctx context.Context, t *tab, s *Server) (*Server, error) {
 	s.Kill()
-	t.wait("the page says that there is no connection", `document.querySelector("#status").dataset.state === "waiting"`)
-	t.keep("no-connection")
+	t.Wait("the page says that there is no connection", `document.querySelector("#status").dataset.state === "waiting"`)
+	t.Keep("no-connection")
 	again, err := r.Serve(ctx, "", "--listen", strings.TrimPrefix(s.URL, "http://"))
 	if err != nil {
 		return nil, err
 	}
 	t.connected()
-	t.click("#new-chat")
+	t.Click("#new-chat")
 	t.answers(france, paris)
-	return again, t.err
+	return again, t.Err
 }

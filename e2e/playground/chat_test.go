@@ -6,8 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-
+	"github.com/realm-webgpu/realm/e2e/chromium"
 	"github.com/realm-webgpu/realm/web/config"
 )
 
@@ -16,12 +15,12 @@ import (
 func TestChat(t *testing.T) {
 	url := serve(t, nil)
 	x := visit(t, url)
-	x.want(`document.querySelectorAll(".example").length == 4`)
-	x.clickText(france)
-	x.want(exchanges + " == 1")
+	x.Want(`document.querySelectorAll(".example").length == 4`)
+	x.ClickText(france)
+	x.Want(exchanges + " == 1")
 	x.idle()
 	x.wantAnswers(paris)
-	if facts := x.text(".facts"); !strings.Contains(facts, "tokens/s") || !strings.Contains(facts, "first after") {
+	if facts := x.Text(".facts"); !strings.Contains(facts, "tokens/s") || !strings.Contains(facts, "first after") {
 		t.Errorf("figures %q", facts)
 	}
 
@@ -31,39 +30,39 @@ func TestChat(t *testing.T) {
 	x.wantAnswers("The calling code of Japan is +81.") // it knows what was said before
 
 	// The second question, asked otherwise: what was behind it is gone.
-	get[bool](x, `document.querySelectorAll(".question button")[1].click(), true`)
-	x.write(".editor textarea", "What is the capital of Norway?")
-	x.press("\r")
-	x.want(exchanges + ` == 2 && !document.querySelector(".editor")`)
+	x.Click(".exchange:nth-child(2) .question button")
+	x.Write(".editor textarea", "What is the capital of Norway?")
+	x.Press("\r")
+	x.Want(exchanges + ` == 2 && !document.querySelector(".editor")`)
 	x.idle()
 	x.wantAnswers("The capital of Norway is Oslo.")
 
-	x.choose("#adapter", "pirate")
-	x.clickText("Again")
-	x.want(`document.querySelector(".exchange:last-child .versions")?.textContent.includes("2 of 2")`)
+	x.Choose("#adapter", "pirate")
+	x.ClickText("Again")
+	x.Want(`document.querySelector(".exchange:last-child .versions")?.textContent.includes("2 of 2")`)
 	x.idle()
 	x.wantAnswers("Arr, matey! The capital of Norway be Oslo. Yo ho ho!")
-	x.click(".exchange:last-child .versions button")
+	x.Click(".exchange:last-child .versions button")
 	x.wantAnswers("The capital of Norway is Oslo.")
 
-	x.click("#new-chat")
-	x.want(exchanges + " == 0")
-	x.clickText("Tell me about Brazil.")
-	x.want(`document.querySelectorAll("button.chat").length == 2`)
+	x.Click("#new-chat")
+	x.Want(exchanges + " == 0")
+	x.ClickText("Tell me about Brazil.")
+	x.Want(`document.querySelectorAll("button.chat").length == 2`)
 	x.idle()
 	x.reload()
-	x.want(`document.querySelectorAll("button.chat").length == 2 && ` + exchanges + " == 1") // the one that was shown
-	x.click(`button.chat[title="` + france + `"]`)
-	x.want(exchanges + " == 2")
+	x.Want(`document.querySelectorAll("button.chat").length == 2 && ` + exchanges + " == 1") // the one that was shown
+	x.Click(`button.chat[title="` + france + `"]`)
+	x.Want(exchanges + " == 2")
 	x.wantAnswers("The capital of Norway is Oslo.")
-	if v := x.text(".exchange:last-child .versions"); !strings.Contains(v, "1 of 2") {
+	if v := x.Text(".exchange:last-child .versions"); !strings.Contains(v, "1 of 2") {
 		t.Errorf("versions %q", v)
 	}
-	x.want(`document.querySelector("button.chat[aria-current]").title == "` + france + `"`)
-	x.click("li:has([aria-current]) button.small")
-	x.want(`document.activeElement.textContent == "Really remove"`)
-	x.click("li:has([aria-current]) button.small")
-	x.want(exchanges + ` == 0 && document.querySelectorAll("button.chat").length == 1`)
+	x.Want(`document.querySelector("button.chat[aria-current]").title == "` + france + `"`)
+	x.Click("li:has([aria-current]) button.small")
+	x.Want(`document.activeElement.textContent == "Really remove"`)
+	x.Click("li:has([aria-current]) button.small")
+	x.Want(exchanges + ` == 0 && document.querySelectorAll("button.chat").length == 1`)
 }
 
 // TestLeave goes to another chat while an answer is under way: what there is of it is there
@@ -71,21 +70,21 @@ func TestChat(t *testing.T) {
 func TestLeave(t *testing.T) {
 	x := visit(t, serve(t, slow))
 	x.askLong()
-	x.click("#new-chat")
-	x.want(exchanges + ` == 0 && document.querySelector("#stop").hidden`)
-	x.click("button.chat")
-	x.want(`document.querySelector(".exchange :is([data-status=stopped], [data-status=lost]) > .text")?.textContent.startsWith("[")`)
+	x.Click("#new-chat")
+	x.Want(exchanges + ` == 0 && document.querySelector("#stop").hidden`)
+	x.Click("button.chat")
+	x.Want(`document.querySelector(".exchange :is([data-status=stopped], [data-status=lost]) > .text")?.textContent.startsWith("[")`)
 	x.idle()
-	x.click("#new-chat")
-	x.want(exchanges + " == 0")
+	x.Click("#new-chat")
+	x.Want(exchanges + " == 0")
 	x.askLong()
-	x.want(`document.querySelectorAll("button.chat").length == 2`)
+	x.Want(`document.querySelectorAll("button.chat").length == 2`)
 	for range 2 {
-		x.click("li:has([aria-current]) button.small")
+		x.Click("li:has([aria-current]) button.small")
 	}
-	x.want(exchanges + ` == 0 && document.querySelectorAll("button.chat").length == 1`)
+	x.Want(exchanges + ` == 0 && document.querySelectorAll("button.chat").length == 1`)
 	x.reload()
-	x.want(`document.querySelectorAll("button.chat").length == 1`)
+	x.Want(`document.querySelectorAll("button.chat").length == 1`)
 }
 
 // slowly is how many calls a second the guest may make where an answer has to be there
@@ -101,35 +100,35 @@ const long = `{"type": "array", "items": {"type": "boolean"}, "minItems": 80, "m
 func (x *tab) askLong() {
 	x.Helper()
 	x.connected()
-	if get[bool](x, `document.querySelector("#settings").hidden`) {
-		x.click("#open-settings")
+	if chromium.Get[bool](x, `document.querySelector("#settings").hidden`) {
+		x.Click("#open-settings")
 	}
-	x.write("#schema", long)
-	x.do(chromedp.SendKeys(chromedp.CSS("#message"), "Go on"))
-	x.click("#send")
-	x.want(`document.querySelector("[data-status=streaming] > .text")?.textContent.length > 24`)
+	x.Write("#schema", long)
+	x.Write("#message", "Go on")
+	x.Click("#send")
+	x.Want(`document.querySelector("[data-status=streaming] > .text")?.textContent.length > 24`)
 }
 
 // TestStop stops an answer: what there is of it stays.
 func TestStop(t *testing.T) {
 	x := visit(t, serve(t, slow))
 	for _, stop := range []func(){
-		func() { x.click("#stop") },
-		func() { x.press("\u001b") },
+		func() { x.Click("#stop") },
+		func() { x.Press("\u001b") },
 	} {
 		x.askLong()
 		stop()
-		x.want(`document.querySelector(".exchange:last-child [data-status=stopped]")`)
+		x.Want(`document.querySelector(".exchange:last-child [data-status=stopped]")`)
 		x.idle()
 		if got := x.answers()[0]; !strings.HasPrefix(got, "[") || strings.HasSuffix(got, "]") {
 			t.Errorf("it was stopped with %q", got)
 		}
-		if facts := x.text(".exchange:last-child .facts"); !strings.HasPrefix(facts, "stopped · ") || !strings.Contains(facts, "tokens/s") {
+		if facts := x.Text(".exchange:last-child .facts"); !strings.HasPrefix(facts, "stopped · ") || !strings.Contains(facts, "tokens/s") {
 			t.Errorf("facts %q", facts)
 		}
 	}
-	x.write("#schema", " ")
-	x.click("#new-chat") // with halves of answers before it, atlas is not to be relied upon
+	x.Write("#schema", " ")
+	x.Click("#new-chat") // with halves of answers before it, atlas is not to be relied upon
 	x.ask(france)
 	x.wantAnswers(paris)
 }
@@ -138,20 +137,20 @@ func TestStop(t *testing.T) {
 func TestSideBySide(t *testing.T) {
 	x := visit(t, serve(t, nil))
 	x.connected()
-	x.choose("#adapter", "pirate")
+	x.Choose("#adapter", "pirate")
 	x.ask(france)
 	x.wantAnswers("Arr, matey! The capital of France be Paris. Yo ho ho!")
-	x.choose("#beside", "terse")
+	x.Choose("#beside", "terse")
 	x.ask("What is the capital of Japan?")
 	x.wantAnswers("Arr, matey! The capital of Japan be Tokyo. Yo ho ho!", "Tokyo")
-	x.clickText("Go on with this")
-	x.want(`document.querySelector(".exchange:last-child .reply:nth-child(2)").textContent.includes("the chat goes on with this")`)
-	x.choose("#beside", "")
-	x.choose("#adapter", "none")
+	x.ClickText("Go on with this")
+	x.Want(`document.querySelector(".exchange:last-child .reply:nth-child(2)").textContent.includes("the chat goes on with this")`)
+	x.Choose("#beside", "")
+	x.Choose("#adapter", "none")
 	x.ask("And the calling code?")
 	// What it was told of Japan is in the request: the second answer, and not the first.
-	x.clickText("Code")
-	code := x.text("#code code")
+	x.ClickText("Code")
+	code := x.Text("#code code")
 	if !strings.Contains(code, `"content": "Tokyo"`) || strings.Contains(code, "Tokyo. Yo ho ho") {
 		t.Errorf("the chat goes on with another answer: %s", code)
 	}
@@ -162,20 +161,20 @@ func TestMarkup(t *testing.T) {
 	x := visit(t, serve(t, nil))
 	const markup = `<img src=x onerror=faults.push(1)><b>x</b><script>faults.push(2)</script>`
 	x.connected()
-	x.click("#open-settings")
-	x.write("#system", markup)
-	x.write("#schema", `{"enum": ["`+markup+`"]}`)
+	x.Click("#open-settings")
+	x.Write("#system", markup)
+	x.Write("#schema", `{"enum": ["`+markup+`"]}`)
 	x.ask(markup)
 	x.wantAnswers(`"` + markup + `"`)
 	for _, selector := range []string{".question .text", "button.chat"} {
-		if got := x.text(selector); got != markup {
+		if got := x.Text(selector); got != markup {
 			t.Errorf("%s has %q", selector, got)
 		}
 	}
-	x.click(`[name=tokens]`)
+	x.Click(`[name=tokens]`)
 	x.ask(markup)
-	x.clickText("Code")
-	if n := get[int](x, `document.querySelectorAll("main img, main b, main script, nav img, nav b, dialog img, dialog b").length`); n != 0 {
+	x.ClickText("Code")
+	if n := chromium.Get[int](x, `document.querySelectorAll("main img, main b, main script, nav img, nav b, dialog img, dialog b").length`); n != 0 {
 		t.Errorf("%d elements were made of texts", n)
 	}
 }
@@ -186,29 +185,29 @@ func TestCode(t *testing.T) {
 	x := visit(t, url)
 	x.clipboard(url)
 	x.connected()
-	x.click("#open-settings")
-	x.write("#system", "It's a test: \"quotes\", $HOME and `ticks`")
-	x.choose("#adapter", "pirate")
-	x.choose("#speculative", "lookup")
+	x.Click("#open-settings")
+	x.Write("#system", "It's a test: \"quotes\", $HOME and `ticks`")
+	x.Choose("#adapter", "pirate")
+	x.Choose("#speculative", "lookup")
 	x.ask(france)
 	answer := x.answers()[0]
-	x.clickText("Code")
+	x.ClickText("Code")
 	for language, wants := range map[string][]string{
 		"python":     {"from openai import OpenAI", `base_url="` + url + `v1"`, `model="atlas",`, `"adapter": "pirate"`, `"speculative": "lookup"`, "stream=True"},
 		"javascript": {`import OpenAI from "openai"`, `baseURL: "` + url + `v1"`, `  model: "atlas",`, `  adapter: "pirate",`, "  stream: true\n"},
 		"curl":       {"curl " + url + "v1/chat/completions", `'\''`},
 	} {
-		x.click(`[value="` + language + `"]`)
+		x.Click(`[value="` + language + `"]`)
 		for _, want := range wants {
-			if code := x.text("#code code"); !strings.Contains(code, want) {
+			if code := x.Text("#code code"); !strings.Contains(code, want) {
 				t.Errorf("%s has no %q:\n%s", language, want, code)
 			}
 		}
 	}
-	x.click(`[value="curl"]`)
-	x.click("#code .copy")
-	x.want(`document.querySelector("#code [role=status]").textContent == "Copied"`)
-	program := get[string](x, "navigator.clipboard.readText()")
+	x.Click(`[value="curl"]`)
+	x.Click("#code .copy")
+	x.Want(`document.querySelector("#code [role=status]").textContent == "Copied"`)
+	program := chromium.Get[string](x, "navigator.clipboard.readText()")
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Logf("NOT RUN, there is no curl: %v", err)
 		return

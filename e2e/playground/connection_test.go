@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/realm-webgpu/realm/e2e/chromium"
 	"github.com/realm-webgpu/realm/e2e/realm"
 	"github.com/realm-webgpu/realm/web/config"
 	"github.com/realm-webgpu/realm/web/tenant"
@@ -42,36 +43,36 @@ func keyed(t *testing.T, limits tenant.Limits) (database, key string) {
 func TestKey(t *testing.T) {
 	database, key := keyed(t, tenant.Limits{})
 	x := visit(t, serve(t, func(c *config.Config) { c.Database = database }))
-	x.want(`document.querySelector("#sign-in").open && document.activeElement.id == "key"`)
-	x.picture("sign-in")
-	x.write("#key", "sk-wrong")
-	x.press("\r")
-	x.want(`document.querySelector("#key-error").textContent.includes("does not take this key")`)
-	x.picture("wrong-key")
-	x.write("#key", key)
-	x.press("\r")
+	x.Want(`document.querySelector("#sign-in").open && document.activeElement.id == "key"`)
+	x.Keep("sign-in")
+	x.Write("#key", "sk-wrong")
+	x.Press("\r")
+	x.Want(`document.querySelector("#key-error").textContent.includes("does not take this key")`)
+	x.Keep("wrong-key")
+	x.Write("#key", key)
+	x.Press("\r")
 	x.connected()
-	x.want(`!document.querySelector("#sign-in").open`)
+	x.Want(`!document.querySelector("#sign-in").open`)
 	x.ask(france)
 	x.wantAnswers(paris)
-	x.want(`document.querySelector("#about").textContent.includes("ten_")`)
-	held := get[string](x, `JSON.stringify([location.href, {...localStorage}, {...sessionStorage}, performance.getEntriesByType("resource").map((e) => e.name), document.cookie, document.documentElement.outerHTML])`)
+	x.Want(`document.querySelector("#about").textContent.includes("ten_")`)
+	held := chromium.Get[string](x, `JSON.stringify([location.href, {...localStorage}, {...sessionStorage}, performance.getEntriesByType("resource").map((e) => e.name), document.cookie, document.documentElement.outerHTML])`)
 	if strings.Contains(held, key) {
 		t.Error("the key is where it should not be")
 	}
-	x.clickText("Code")
-	if code := x.text("#code code"); strings.Contains(code, key) || !strings.Contains(code, "$REALM_API_KEY") {
+	x.ClickText("Code")
+	if code := x.Text("#code code"); strings.Contains(code, key) || !strings.Contains(code, "$REALM_API_KEY") {
 		t.Errorf("the program: %s", code)
 	}
-	x.click("#code .close")
-	x.click("#open-settings")
-	x.click("#sign-out")
-	x.want(`document.querySelector("#sign-in").open && document.querySelector("#status").dataset.state == "signed-out"`)
+	x.Click("#code .close")
+	x.Click("#open-settings")
+	x.Click("#sign-out")
+	x.Want(`document.querySelector("#sign-in").open && document.querySelector("#status").dataset.state == "signed-out"`)
 
 	// Kept until the tab is closed, if that is wanted.
-	x.write("#key", key)
-	x.click("#keep-key")
-	x.clickText("Sign in")
+	x.Write("#key", key)
+	x.Click("#keep-key")
+	x.ClickText("Sign in")
 	x.connected()
 	x.reload()
 	x.connected()
@@ -82,18 +83,18 @@ func TestKey(t *testing.T) {
 func TestLimit(t *testing.T) {
 	database, key := keyed(t, tenant.Limits{RequestsPerMinute: 1})
 	x := visit(t, serve(t, func(c *config.Config) { c.Database = database }))
-	x.want(`document.querySelector("#sign-in").open`)
-	x.write("#key", key)
-	x.press("\r")
+	x.Want(`document.querySelector("#sign-in").open`)
+	x.Write("#key", key)
+	x.Press("\r")
 	x.connected()
 	x.ask(france)
 	x.wantAnswers(paris)
 	x.ask(france)
-	said := x.text(".exchange:last-child .fault")
+	said := x.Text(".exchange:last-child .fault")
 	if !regexp.MustCompile(`requests or tokens.* Wait \d+ seconds?, then ask again\..*The server says: `).MatchString(said) {
 		t.Errorf("it says %q", said)
 	}
-	x.picture("limit")
+	x.Keep("limit")
 }
 
 // TestRestart ends the server in the middle of an answer and starts it again: the page
@@ -125,28 +126,28 @@ calls-per-second = %d
 			p := start(t, "127.0.0.1:0")
 			x := visit(t, p.URL+"/")
 			x.askLong()
-			x.write("#message", "a draft") // what the person writes meanwhile stays
+			x.Write("#message", "a draft") // what the person writes meanwhile stays
 			if err := p.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := p.End(); err != nil {
 				t.Fatal(err)
 			}
-			x.want(`document.querySelector("#status").dataset.state == "waiting" && document.querySelector("[data-status=broken]")`)
+			x.Want(`document.querySelector("#status").dataset.state == "waiting" && document.querySelector("[data-status=broken]")`)
 			const text = `document.querySelector(".reply > .text").textContent`
-			before := get[string](x, text)
+			before := chromium.Get[string](x, text)
 			if !strings.HasPrefix(before, "[") || strings.HasSuffix(before, "]") {
 				t.Fatalf("the answer was %q when the connection broke", before)
 			}
-			x.picture("broken")
+			x.Keep("broken")
 			start(t, strings.TrimPrefix(p.URL, "http://"))
 			x.connected()
-			x.want(fmt.Sprintf(`!document.querySelector("[data-status=broken]") && %s.startsWith(%q)`, text, before))
+			x.Want(fmt.Sprintf(`!document.querySelector("[data-status=broken]") && %s.startsWith(%q)`, text, before))
 			x.idle()
 			if got := x.answers()[0]; !strings.HasPrefix(got, before) || !strings.HasSuffix(got, "]") {
 				t.Errorf("it was %q and ended with %q", before, got)
 			}
-			if draft := get[string](x, `document.querySelector("#message").value`); draft != "a draft" {
+			if draft := chromium.Get[string](x, `document.querySelector("#message").value`); draft != "a draft" {
 				t.Errorf("the draft is %q", draft)
 			}
 		})

@@ -1,4 +1,4 @@
 // Package playground has the tests of the page that realm serve has at /: a real server
 // of atlas on the CPU, and a real Chromium, in which they type and click as a person
-// would. With REALM_PICTURES they leave pictures in the folder that it names.
+// would. With go test -artifacts they leave pictures.
 package playground

@@ -3,6 +3,8 @@ package playground
 import (
 	"fmt"
 	"testing"
+
+	"github.com/realm-webgpu/realm/e2e/chromium"
 )
 
 // sizes are those of a phone, a tablet and a laptop.
@@ -47,11 +49,11 @@ const nameless = `[...document.querySelectorAll("button, input, select, textarea
 func (x *tab) looks(name string) {
 	x.Helper()
 	for what, expression := range map[string]string{"sticks out": overflow, "cannot be read well": pale, "has no name": nameless} {
-		if found := get[[]string](x, expression); len(found) > 0 {
+		if found := chromium.Get[[]string](x, expression); len(found) > 0 {
 			x.Errorf("%s: %s: %q", name, what, found)
 		}
 	}
-	x.picture(name)
+	x.Keep(name)
 }
 
 // TestLayout goes through the page at three widths, in light and dark.
@@ -61,42 +63,42 @@ func TestLayout(t *testing.T) {
 		for _, size := range sizes {
 			t.Run(fmt.Sprintf("%s-%d", scheme, size[0]), func(t *testing.T) {
 				x := visit(t, url)
-				x.size(size[0], size[1])
-				x.prefer("prefers-color-scheme", scheme)
+				x.Size(size[0], size[1])
+				x.Prefer("prefers-color-scheme", scheme)
 				x.reload()
-				x.want(`document.querySelectorAll(".example").length == 4`)
+				x.Want(`document.querySelectorAll(".example").length == 4`)
 				x.looks("empty")
-				x.choose("#adapter", "pirate")
-				x.choose("#beside", "terse")
+				x.Choose("#adapter", "pirate")
+				x.Choose("#beside", "terse")
 				x.ask("What is the capital of the Democratic Republic of the Congo?")
-				x.choose("#beside", "")
-				x.choose("#adapter", "none")
+				x.Choose("#beside", "")
+				x.Choose("#adapter", "none")
 				x.ask("A_word_that_is_longer_than_the_page_is_wide_and_has_nowhere_to_be_broken_as_an_address_would_be")
 				x.ask("Tell me about Japan.")
 				x.looks("chat")
-				x.click("#figures summary")
-				x.want(`document.querySelector("#figure-table").textContent.includes("Server now")`)
+				x.Click("#figures summary")
+				x.Want(`document.querySelector("#figure-table").textContent.includes("Server now")`)
 				x.looks("figures")
-				x.click("#figures summary")
-				x.click("#open-settings")
-				get[bool](x, `document.querySelector("#settings details").open = true`)
-				x.write("#top_k", "-3")
-				x.write("#schema", `{"type": `)
+				x.Click("#figures summary")
+				x.Click("#open-settings")
+				x.Eval(`document.querySelector("#settings details").open = true`)
+				x.Write("#top_k", "-3")
+				x.Write("#schema", `{"type": `)
 				x.looks("settings")
-				get[bool](x, `document.querySelector("#settings").scrollTop = 1e6, true`)
+				x.Eval(`document.querySelector("#settings").scrollTop = 1e6`)
 				x.looks("more-settings")
-				x.clickText("Back to what is usual")
-				x.click("[name=tokens]")
-				x.click("#settings .close")
+				x.ClickText("Back to what is usual")
+				x.Click("[name=tokens]")
+				x.Click("#settings .close")
 				x.ask("Which country has Oslo as its capital?")
-				x.click(".token:nth-child(3)")
-				x.want(`document.querySelector(".candidates tr")`)
+				x.Click(".token:nth-child(3)")
+				x.Want(`document.querySelector(".candidates tr")`)
 				x.looks("tokens")
-				x.clickText("Code")
+				x.ClickText("Code")
 				x.looks("code")
-				x.click("#code .close")
+				x.Click("#code .close")
 				if size[0] < 1024 {
-					x.click("#open-chats")
+					x.Click("#open-chats")
 					x.looks("chats")
 				}
 			})
@@ -108,14 +110,14 @@ func TestLayout(t *testing.T) {
 func (x *tab) focus(expression string) {
 	x.Helper()
 	for range 60 {
-		if get[bool](x, "((e) => Boolean("+expression+"))(document.activeElement)") {
+		if chromium.Get[bool](x, "((e) => Boolean("+expression+"))(document.activeElement)") {
 			// Where the focus is can be seen.
-			if !get[bool](x, `((e) => getComputedStyle(e).outlineStyle != "none" || e.id == "message")(document.activeElement)`) {
+			if !chromium.Get[bool](x, `((e) => getComputedStyle(e).outlineStyle != "none" || e.id == "message")(document.activeElement)`) {
 				x.Errorf("%s: the focus cannot be seen", expression)
 			}
 			return
 		}
-		x.press("\t")
+		x.Press("\t")
 	}
 	x.Fatalf("%s: not found in 60 steps", expression)
 }
@@ -124,62 +126,62 @@ func (x *tab) focus(expression string) {
 // a chat.
 func TestKeyboard(t *testing.T) {
 	x := visit(t, serve(t, nil))
-	x.size(768, 1024)
+	x.Size(768, 1024)
 	x.connected()
-	x.want(`document.activeElement.id == "message"`)
-	x.press(france)
-	x.press("\r")
-	x.want(exchanges + " == 1")
+	x.Want(`document.activeElement.id == "message"`)
+	x.Press(france)
+	x.Press("\r")
+	x.Want(exchanges + " == 1")
 	x.idle()
 	x.wantAnswers(paris)
 
 	x.focus(`e.ariaLabel == "Edit this message"`)
-	x.press("\r")
-	x.want(`document.activeElement.matches(".editor textarea")`)
-	x.press("\u001b") // Escape leaves it as it was
-	x.want(`document.activeElement.ariaLabel == "Edit this message"`)
+	x.Press("\r")
+	x.Want(`document.activeElement.matches(".editor textarea")`)
+	x.Press("\u001b") // Escape leaves it as it was
+	x.Want(`document.activeElement.ariaLabel == "Edit this message"`)
 
 	x.focus(`e.id == "open-settings"`)
-	x.press("\r")
-	x.want(`document.querySelector("#settings").contains(document.activeElement)`)
+	x.Press("\r")
+	x.Want(`document.querySelector("#settings").contains(document.activeElement)`)
 	x.focus(`e.name == "tokens"`)
-	x.press(" ")
-	x.press("\u001b")
-	x.want(`document.querySelector("#settings").hidden && document.activeElement.id == "open-settings"`)
+	x.Press(" ")
+	x.Press("\u001b")
+	x.Want(`document.querySelector("#settings").hidden && document.activeElement.id == "open-settings"`)
 
 	x.focus(`e.ariaLabel == "Ask again"`)
-	x.press("\r")
-	x.want(`document.querySelector(".versions")`)
+	x.Press("\r")
+	x.Want(`document.querySelector(".versions")`)
 	x.idle()
 	x.focus(`e.ariaLabel == "Earlier answer"`)
-	x.press("\r")
-	x.want(`document.querySelector(".versions").textContent.includes("1 of 2") && document.activeElement.id == "message"`)
+	x.Press("\r")
+	x.Want(`document.querySelector(".versions").textContent.includes("1 of 2") && document.activeElement.id == "message"`)
 	x.focus(`e.ariaLabel == "Later answer"`)
-	x.press("\r")
-	x.want(`document.querySelector(".versions").textContent.includes("2 of 2")`)
+	x.Press("\r")
+	x.Want(`document.querySelector(".versions").textContent.includes("2 of 2")`)
 	x.focus(`e.matches(".token")`)
-	x.press("\r")
-	x.press("\u0303")
-	x.want(`document.activeElement == document.querySelector(".token:nth-child(2)") && document.querySelector(".candidates tr")`)
+	x.Press("\r")
+	x.Press("\u0303")
+	x.Want(`document.activeElement == document.querySelector(".token:nth-child(2)") && document.querySelector(".candidates tr")`)
 
 	x.focus(`e.id == "open-chats"`)
-	x.press("\r")
+	x.Press("\r")
 	x.focus(`e.id == "new-chat"`)
-	x.press("\r")
-	x.want(exchanges + ` == 0 && document.activeElement.id == "message"`)
-	x.press("Hello!\r")
-	x.want(exchanges + " == 1")
+	x.Press("\r")
+	x.Want(exchanges + ` == 0 && document.activeElement.id == "message"`)
+	x.Press("Hello!\r")
+	x.Want(exchanges + " == 1")
 	x.idle()
 }
 
 // TestReducedMotion moves nothing for those who do not want it.
 func TestReducedMotion(t *testing.T) {
 	x := visit(t, serve(t, slow))
-	x.prefer("prefers-reduced-motion", "reduce")
+	x.Prefer("prefers-reduced-motion", "reduce")
 	x.askLong()
-	if n := get[int](x, `document.getAnimations().length`); n != 0 {
+	if n := chromium.Get[int](x, `document.getAnimations().length`); n != 0 {
 		t.Errorf("%d things move", n)
 	}
-	x.click("#stop")
+	x.Click("#stop")
 	x.idle()
 }

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -115,6 +116,20 @@ func TestTerminate(t *testing.T) {
 	}
 }
 
+// TestTwice ends at once on a second signal, also on one that comes with the first. The
+// answer that is under way cannot end before: nobody reads it, and it is larger than what
+// the system keeps for those who do not.
+func TestTwice(t *testing.T) {
+	s := realm.NewHome(t).Serve("[timeouts]\ndrain = '10m'\nwrite = '10m'\n")
+	resp := open(t, s.URL+"/v1/completions", "", `{"prompt":"The","stream":true,"ignore_eos":true,"n":16,"logprobs":20,"max_tokens":450}`)
+	defer resp.Body.Close()
+	s.Signal(os.Interrupt)
+	s.Signal(syscall.SIGTERM)
+	if code := s.End(); code != -1 { // by the signal
+		t.Errorf("exit code %d\n%s", code, s.Log())
+	}
+}
+
 // wantClose wants a connection closed by a server that ends, and says so.
 func wantClose(t *testing.T, c *websocket.Conn) {
 	t.Helper()
@@ -127,7 +142,8 @@ func wantClose(t *testing.T, c *websocket.Conn) {
 
 // TestDrainTimeout cuts short what takes too long, and says so.
 func TestDrainTimeout(t *testing.T) {
-	s := realm.NewHome(t).Serve("[timeouts]\ndrain = '0s'\n")
+	// The answer does not end by itself: a guest that makes so few calls takes a minute.
+	s := realm.NewHome(t).Serve("[timeouts]\ndrain = '0s'\n[tenants.guest]\ncalls-per-second = 20\n")
 	_, body := begun(t, s)
 	s.Signal(syscall.SIGTERM)
 	if rest, err := io.ReadAll(body); err != nil || !strings.Contains(string(rest), `"code":"UNAVAILABLE"`) {

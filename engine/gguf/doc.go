@@ -20,7 +20,8 @@
 //	                 u32     GGML type id
 //	                 u64     offset of the data, from the start of the data section
 //	...     ...    zeros up to a multiple of the alignment
-//	...     ...    data section: every tensor starts at a multiple of the alignment
+//	...     ...    data section: every tensor starts at a multiple of the alignment,
+//	                 and no two share a byte
 //
 // The alignment is general.alignment, or 32 bytes. A string is a u64 length in
 // bytes and the bytes. An array is a u32 type of its elements, a u64 number of

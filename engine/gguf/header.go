@@ -1,8 +1,10 @@
 package gguf
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/realm-webgpu/realm/shaders/quant"
 )
@@ -94,18 +96,18 @@ func (h *header) metadata() error {
 			return h.fault(fmt.Sprintf("metadata %d key", i), err)
 		}
 		if h.file.Has(key) {
-			return faultAt(keyAt, fmt.Sprintf("metadata %d key", i), fmt.Errorf("%w: %q", ErrDuplicate, key))
+			return faultAt(keyAt, fmt.Sprintf("metadata %d key", i), fmt.Errorf("%w: %.100q", ErrDuplicate, key))
 		}
 		t, err := h.valueType()
 		if err != nil {
-			return h.fault(fmt.Sprintf("metadata %q type", key), err)
+			return h.fault(fmt.Sprintf("metadata %.100q type", key), err)
 		}
 		if key == alignmentKey {
 			h.alignmentAt = h.off
 		}
 		v, err := h.value(t)
 		if err != nil {
-			return h.fault(fmt.Sprintf("metadata %q value", key), err)
+			return h.fault(fmt.Sprintf("metadata %.100q value", key), err)
 		}
 		h.file.Set(key, v)
 	}
@@ -215,6 +217,29 @@ func (h *header) place() error {
 				fmt.Errorf("%w: %d bytes at %d of a data section of %d", ErrTruncated, t.Size, rel.off, section))
 		}
 		t.Offset = start + int64(rel.off)
+	}
+	return h.overlaps()
+}
+
+// overlaps refuses tensors that share bytes, as nothing that writes files makes them.
+func (h *header) overlaps() error {
+	order := make([]int, len(h.file.Tensors))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		return cmp.Compare(h.file.Tensors[i].Offset, h.file.Tensors[j].Offset)
+	})
+	var before *Tensor // the one that ends last
+	for _, i := range order {
+		t := h.file.Tensors[i]
+		if before != nil && t.Size > 0 && t.Offset < before.Offset+before.Size {
+			return faultAt(h.relative[i].at, fmt.Sprintf("tensor %q offset", t.Name),
+				fmt.Errorf("%w: %d is inside of tensor %q", ErrMalformed, h.relative[i].off, before.Name))
+		}
+		if before == nil || t.Offset+t.Size > before.Offset+before.Size {
+			before = t
+		}
 	}
 	return nil
 }

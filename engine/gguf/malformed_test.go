@@ -111,6 +111,10 @@ func malformed() []struct {
 		{"offset not aligned", rawFile(1, 0).info("a", 0, 16, 1).zeros(64), `tensor "a" offset at byte 49: malformed: 16 is not a multiple of the alignment of 32 bytes`, ErrMalformed},
 		{"offset past the end", rawFile(1, 0).info("a", 0, 1<<63, 1).align(32).zeros(4), `tensor "a" offset at byte 49: file ends too early: 4 bytes at 9223372036854775808 of a data section of 4`, ErrTruncated},
 		{"data past the end", rawFile(1, 0).info("a", 0, 0, 2).align(32).zeros(7), `tensor "a" offset at byte 49: file ends too early: 8 bytes at 0 of a data section of 7`, ErrTruncated},
+		{"data inside of other data", rawFile(2, 0).info("a", 0, 0, 16).info("b", 0, 32, 1).align(32).zeros(128), `tensor "b" offset at byte 82: malformed: 32 is inside of tensor "a"`, ErrMalformed},
+		{"the same data twice", rawFile(2, 0).info("a", 0, 32, 1).info("b", 0, 32, 1).align(32).zeros(128), `tensor "b" offset at byte 82: malformed: 32 is inside of tensor "a"`, ErrMalformed},
+		{"data inside of data that began long before", rawFile(3, 0).info("c", 0, 64, 1).info("b", 23, 32, 256).info("a", 0, 0, 32).align(32).zeros(128), `tensor "c" offset at byte 49: malformed: 64 is inside of tensor "a"`, ErrMalformed},
+		{"a bad type behind a long key", rawFile(0, 1).str(strings.Repeat("k", 1000)).u32(13), `metadata "` + strings.Repeat("k", 100) + `" type at byte 1032: malformed: there is no value type 13`, ErrMalformed},
 		{"no data section", rawFile(1, 0).info("a", 0, 0, 2), `tensor "a" offset at byte 49: file ends too early: 8 bytes at 0 of a data section of 0`, ErrTruncated},
 		{"foreign type past the end", rawFile(1, 0).info("a", 23, 64, 256).align(32).zeros(32), `tensor "a" offset at byte 49: file ends too early: 0 bytes at 64 of a data section of 32`, ErrTruncated},
 	}
@@ -155,7 +159,7 @@ func TestReadAllocation(t *testing.T) {
 	infos := rawFile(n, 0)
 	for i := range n {
 		pairs = pairs.str(fmt.Sprintf("%05d", i)).u32(uint32(TypeUint8)).u8(1)
-		infos = infos.info(fmt.Sprintf("%05d", i), 0, 0, 1)
+		infos = infos.info(fmt.Sprintf("%05d", i), 0, uint64(32*i), 1)
 	}
 	for _, c := range []struct {
 		name string
@@ -167,7 +171,7 @@ func TestReadAllocation(t *testing.T) {
 		{"arrays of a string", repeat(array(TypeArray), nested(TypeString, 1).str("a"))},
 		{"arrays of a bool", repeat(array(TypeArray), nested(TypeBool, 1).u8(1))},
 		{"pairs", pairs},
-		{"infos", infos.align(32).zeros(4)},
+		{"infos", infos.align(32).zeros(32 * n)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var before, after runtime.MemStats

@@ -108,6 +108,8 @@ func (c *compiler) expression(e expression, from int32) int32 {
 		return end
 	case repeat:
 		return c.repeat(e, from)
+	case automaton:
+		return c.automaton(e, from)
 	case reference:
 		rule, ok := c.starts[string(e)]
 		if !ok {
@@ -179,6 +181,34 @@ func (c *compiler) repeat(e repeat, from int32) int32 {
 		}
 	}
 	c.link(from, end)
+	return end
+}
+
+// automaton adds the nodes of an automaton, each once, in an order in which most lead to
+// later ones: what is found out from the end on is then found in one pass.
+func (c *compiler) automaton(e automaton, from int32) int32 {
+	before, behind := make([]int32, len(e.nodes)), make([]int32, len(e.nodes))
+	for i, n := range e.nodes {
+		before[i] = c.add()
+		if behind[i] = c.expression(n.on, before[i]); c.err != nil {
+			return from
+		}
+	}
+	end := c.add()
+	for _, n := range e.start {
+		c.link(from, before[n])
+	}
+	if e.empty {
+		c.link(from, end)
+	}
+	for i, n := range e.nodes {
+		for _, next := range n.next {
+			c.link(behind[i], before[next])
+		}
+		if n.ends {
+			c.link(behind[i], end)
+		}
+	}
 	return end
 }
 

@@ -91,7 +91,7 @@ func TestRegex(t *testing.T) {
 	texts := []string{"", "a", "b", "ab", "aab", "abc", "abab", "A", "1", "12", "123", "a1", "é", "éa", "\n", "a\nb", "2024-01-31", "x.y@z.com", "aaaaaaaaaa", " ", "-"}
 	for _, text := range []string{
 		`a`, `a*`, `(a|b)+`, `[a-c]{2,3}`, `\d+`, `\d{4}-\d{2}-\d{2}`, `(?i)ab?`, `.`, `.*`, `(?s).*`, `[^a]`, `(ab)*`, `a?b?c?`, `\w+@\w+\.com`,
-		`^a+$`, `^(a|b)$`, `(?:a|b)c?`, `\p{L}+`, `a{0}`, `[\s-]`, `x.y@z\.com|\n`, `(((a)))`, `a+?b`,
+		`^a+$`, `^(a|b)$`, `(?:a|b)c?`, `\p{L}+`, `a{0}`, `[\s-]`, `x.y@z\.com|\n`, `(((a)))`, `a+?b`, `^a|b$`, `^$|^(a|b)+$`, `a(b|$)`, `(^|a)b`, `(a?){20}b`, `$^`,
 	} {
 		g, err := grammar.ParseRegex(text)
 		if err != nil {
@@ -110,7 +110,7 @@ func TestRegex(t *testing.T) {
 func TestRegexErrors(t *testing.T) {
 	for text, kind := range map[string]error{
 		`(a`: grammar.ErrSyntax, `a\b`: grammar.ErrUnsupported, `(?=a)b`: grammar.ErrUnsupported, `(?<!a)b`: grammar.ErrUnsupported,
-		`a^b`: grammar.ErrUnsupported, `(a)\1`: grammar.ErrSyntax, `a{1001}`: grammar.ErrSyntax, `[^\x00-\x{10FFFF}]`: grammar.ErrSyntax,
+		`a^b`: grammar.ErrSyntax, `(?m)^a`: grammar.ErrUnsupported, `(a)\1`: grammar.ErrSyntax, `a{1001}`: grammar.ErrLimit, `[^\x00-\x{10FFFF}]`: grammar.ErrSyntax,
 	} {
 		if _, err := grammar.ParseRegex(text); !errors.Is(err, kind) {
 			t.Errorf("%q: %v, want %v", text, err, kind)

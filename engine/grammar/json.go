@@ -20,6 +20,26 @@ func (o *object) get(name string) (any, bool) {
 	return v, ok
 }
 
+// with returns the object with another value of a member.
+func (o *object) with(name string, v any) *object {
+	out := o.without(name)
+	out.names = append(out.names, name)
+	out.values[name] = v
+	return out
+}
+
+// without returns the object without a member.
+func (o *object) without(name string) *object {
+	out := &object{values: make(map[string]any, len(o.names))}
+	for _, n := range o.names {
+		if n != name {
+			out.names = append(out.names, n)
+			out.values[n] = o.values[n]
+		}
+	}
+	return out
+}
+
 // parseJSON reads one JSON value: *object, []any, string, json.Number, bool or nil.
 // A member that comes twice is an error.
 func parseJSON(text []byte) (any, error) {
@@ -126,6 +146,10 @@ func escaped(r rune) string {
 	switch r {
 	case '"', '\\':
 		return `\` + string(r)
+	case '\b':
+		return `\b`
+	case '\f':
+		return `\f`
 	case '\n':
 		return `\n`
 	case '\r':

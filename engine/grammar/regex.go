@@ -1,28 +1,43 @@
 package grammar
 
 import (
+	"errors"
 	"fmt"
 	"regexp/syntax"
 	"strings"
 )
 
 // ParseRegex reads a regular expression in Go's syntax (RE2,
-// https://github.com/google/re2/wiki/Syntax) that the whole text has to match. ^ and
-// $ may stand at its ends and change nothing. Errors are ErrSyntax; ErrUnsupported
-// for boundaries inside, and what RE2 does not have: look-around and references to
-// groups; and ErrLimit.
+// https://github.com/google/re2/wiki/Syntax) that the whole text has to match. Errors
+// are ErrSyntax; ErrUnsupported for boundaries of words and lines, and for what RE2
+// does not have: look-around and references to groups; and ErrLimit.
 func ParseRegex(text string) (*Grammar, error) {
-	e, err := regexExpression(text, false, nil)
+	r, err := readRegex(text, false)
 	if err != nil {
 		return nil, fmt.Errorf("grammar: regex: %w", err)
 	}
-	return newGrammar(map[string]expression{root: e})
+	a, err := intersection([]*regex{r}, 0, -1, func(c class) expression { return c })
+	if err != nil {
+		return nil, fmt.Errorf("grammar: regex: %w", err)
+	}
+	return newGrammar(map[string]expression{root: a})
 }
 
-// regexExpression reads a regular expression. With search it need not match at the
-// ends unless it says so. into, unless nil, makes an expression of each class and
-// of each character: what stands for them.
-func regexExpression(text string, search bool, into func(class) expression) (expression, error) {
+// regex is a regular expression as a program of Thompson's construction: an
+// instruction reads a character, or leads on to others.
+type regex struct {
+	*syntax.Prog
+	least, most int // characters of its texts; most < 0: no end
+
+	classes  map[uint32]class    // that instructions read, as far as they are known
+	followed map[uint32]follower // likewise, behind something that was read
+	seen     []int               // by follow, at which mark
+	mark     int
+}
+
+// readRegex reads a regular expression that texts match as a whole, or with search
+// somewhere, unless it says where.
+func readRegex(text string, search bool) (*regex, error) {
 	if len(text) > MaxSource {
 		return nil, fmt.Errorf("%d bytes, at most %d: %w", len(text), MaxSource, ErrLimit)
 	}
@@ -33,110 +48,166 @@ func regexExpression(text string, search bool, into func(class) expression) (exp
 	}
 	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
-	}
-	if into == nil {
-		into = func(c class) expression { return c }
-	}
-	r := &regex{into: into}
-	e, begin, end := r.ends(parsed)
-	if r.err != nil {
-		return nil, r.err
+		kind := ErrSyntax
+		var at *syntax.Error
+		if errors.As(err, &at) && (at.Code == syntax.ErrInvalidRepeatSize || at.Code == syntax.ErrLarge || at.Code == syntax.ErrNestingDepth) {
+			kind = ErrLimit // of the syntax: 1000 repetitions in all, say
+		}
+		return nil, fmt.Errorf("%w: %w", kind, err)
 	}
 	if search {
-		any := repeat{into(negate(nil)), 0, -1}
-		if !begin {
-			e = sequence{any, e}
+		any := &syntax.Regexp{Op: syntax.OpStar, Sub: []*syntax.Regexp{{Op: syntax.OpAnyChar}}}
+		parsed = &syntax.Regexp{Op: syntax.OpConcat, Sub: []*syntax.Regexp{any, parsed, any}}
+	}
+	program, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
+	}
+	for _, i := range program.Inst {
+		if i.Op == syntax.InstEmptyWidth && syntax.EmptyOp(i.Arg)&^(syntax.EmptyBeginText|syntax.EmptyEndText) != 0 {
+			return nil, fmt.Errorf("boundaries of words and lines: %w", ErrUnsupported)
 		}
-		if !end {
-			e = sequence{e, any}
-		}
 	}
-	return e, nil
+	least, most := lengths(parsed)
+	return &regex{Prog: program, least: least, most: most}, nil
 }
 
-// regex makes an expression of a regular one.
-type regex struct {
-	into func(class) expression
-	err  error
-}
-
-// ends makes the expression of one that may have ^ at its beginning and $ at its
-// end, and says whether it has.
-func (r *regex) ends(x *syntax.Regexp) (e expression, begin, end bool) {
-	isBegin := func(op syntax.Op) bool { return op == syntax.OpBeginText }
-	isEnd := func(op syntax.Op) bool { return op == syntax.OpEndText }
-	switch {
-	case x.Op == syntax.OpCapture:
-		return r.ends(x.Sub[0])
-	case isBegin(x.Op):
-		return literal(""), true, false
-	case isEnd(x.Op):
-		return literal(""), false, true
-	case x.Op != syntax.OpConcat:
-		return r.expression(x), false, false
-	}
-	sub := x.Sub
-	if len(sub) > 0 && isBegin(sub[0].Op) {
-		begin, sub = true, sub[1:]
-	}
-	if n := len(sub); n > 0 && isEnd(sub[n-1].Op) {
-		end, sub = true, sub[:n-1]
-	}
-	var all sequence
-	for _, s := range sub {
-		all = append(all, r.expression(s))
-	}
-	return all, begin, end
-}
-
-func (r *regex) expression(x *syntax.Regexp) expression {
+// lengths returns how many characters the texts of a regular expression have; most < 0:
+// there is no end.
+func lengths(x *syntax.Regexp) (least, most int) {
 	switch x.Op {
-	case syntax.OpNoMatch:
-		return class(nil)
-	case syntax.OpEmptyMatch:
-		return literal("")
 	case syntax.OpLiteral:
-		var all sequence
-		for _, c := range x.Rune {
-			all = append(all, r.into(fold(c, x.Flags&syntax.FoldCase != 0)))
-		}
-		return all
-	case syntax.OpCharClass:
-		var c class
-		for i := 0; i+1 < len(x.Rune); i += 2 {
-			c = append(c, span{x.Rune[i], x.Rune[i+1]})
-		}
-		return r.into(normalize(c))
-	case syntax.OpAnyChar:
-		return r.into(negate(nil))
-	case syntax.OpAnyCharNotNL:
-		return r.into(negate(class{{'\n', '\n'}}))
-	case syntax.OpCapture:
-		return r.expression(x.Sub[0])
+		return len(x.Rune), len(x.Rune)
+	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return 1, 1
 	case syntax.OpStar:
-		return repeat{r.expression(x.Sub[0]), 0, -1}
+		return 0, -1
 	case syntax.OpPlus:
-		return repeat{r.expression(x.Sub[0]), 1, -1}
+		least, _ = lengths(x.Sub[0])
+		return least, -1
 	case syntax.OpQuest:
-		return optional(r.expression(x.Sub[0]))
+		_, most = lengths(x.Sub[0])
+		return 0, most
 	case syntax.OpRepeat:
-		return repeat{r.expression(x.Sub[0]), x.Min, x.Max}
-	case syntax.OpConcat:
-		var all sequence
-		for _, s := range x.Sub {
-			all = append(all, r.expression(s))
+		least, most = lengths(x.Sub[0])
+		if x.Max < 0 {
+			return least * x.Min, -1
 		}
-		return all
+		return least * x.Min, max(most*x.Max, -1)
 	case syntax.OpAlternate:
-		var all choice
-		for _, s := range x.Sub {
-			all = append(all, r.expression(s))
+		for i, sub := range x.Sub {
+			l, m := lengths(sub)
+			if i == 0 {
+				least, most = l, m
+			}
+			least = min(least, l)
+			if most >= 0 {
+				most = max(most, m)
+			}
+			if m < 0 {
+				most = -1
+			}
 		}
-		return all
+	case syntax.OpCapture, syntax.OpConcat:
+		for _, sub := range x.Sub {
+			l, m := lengths(sub)
+			least += l
+			if m < 0 || most < 0 {
+				most = -1
+			} else {
+				most += m
+			}
+		}
 	}
-	if r.err == nil {
-		r.err = fmt.Errorf("%s, other than ^ and $ at the ends: %w", x, ErrUnsupported)
+	return least, most
+}
+
+// follow returns the instructions that read the next character, and whether the text
+// may end, from an instruction on; begins says that nothing was read yet. steps counts
+// the instructions that it looks at.
+func (r *regex) follow(from uint32, begins bool, steps *int) (read []uint32, ends bool) {
+	if known, ok := r.followed[from]; ok && !begins {
+		return known.read, known.ends
 	}
-	return literal("")
+	if r.seen == nil {
+		r.seen = make([]int, 2*len(r.Inst))
+	}
+	// An instruction is looked at twice: also where a $ was passed, behind which nothing
+	// may follow.
+	r.mark++
+	for todo := []uint32{2 * from}; len(todo) > 0; {
+		at := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if r.seen[at] == r.mark {
+			continue
+		}
+		r.seen[at] = r.mark
+		*steps++
+		end := at % 2
+		switch i := &r.Inst[at/2]; i.Op {
+		case syntax.InstAlt, syntax.InstAltMatch:
+			todo = append(todo, 2*i.Arg+end, 2*i.Out+end)
+		case syntax.InstCapture, syntax.InstNop:
+			todo = append(todo, 2*i.Out+end)
+		case syntax.InstEmptyWidth:
+			op := syntax.EmptyOp(i.Arg)
+			if op&syntax.EmptyEndText != 0 {
+				end = 1
+			}
+			if begins || op&syntax.EmptyBeginText == 0 {
+				todo = append(todo, 2*i.Out+end)
+			}
+		case syntax.InstMatch:
+			ends = true
+		case syntax.InstFail:
+		default:
+			if end == 0 {
+				read = append(read, at/2)
+			}
+		}
+	}
+	if !begins {
+		if r.followed == nil {
+			r.followed = map[uint32]follower{}
+		}
+		r.followed[from] = follower{read, ends}
+	}
+	return read, ends
+}
+
+// follower is what follows an instruction.
+type follower struct {
+	read []uint32
+	ends bool
+}
+
+// reads returns the characters that an instruction reads.
+func (r *regex) reads(at uint32) class {
+	c, ok := r.classes[at]
+	if !ok {
+		if r.classes == nil {
+			r.classes = map[uint32]class{}
+		}
+		c = r.class(at)
+		r.classes[at] = c
+	}
+	return c
+}
+
+func (r *regex) class(at uint32) class {
+	i := &r.Inst[at]
+	switch i.Op {
+	case syntax.InstRuneAny:
+		return negate(nil)
+	case syntax.InstRuneAnyNotNL:
+		return negate(class{{'\n', '\n'}})
+	}
+	if len(i.Rune) == 1 {
+		return fold(i.Rune[0], syntax.Flags(i.Arg)&syntax.FoldCase != 0)
+	}
+	var c class
+	for n := 0; n+1 < len(i.Rune); n += 2 {
+		c = append(c, span{i.Rune[n], i.Rune[n+1]})
+	}
+	return normalize(c)
 }

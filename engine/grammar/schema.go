@@ -28,8 +28,11 @@ type SchemaOptions struct {
 //   - A schema without a type, with keywords of one type alone, is of that type:
 //     {"minimum": 1} is of numbers.
 //   - Whole numbers have no fraction, and escapes are of no surrogates.
-//   - Constants are written in their shortest form, and in the names of members
-//     that "properties" does not have nothing is escaped.
+//   - Constants are written in their shortest form, and so are texts with a pattern or
+//     a format. In the names of members that "properties" does not have nothing is
+//     escaped.
+//   - A format that is none of the specification's is passed over beside a pattern,
+//     which is what it stands for.
 //
 // Keywords that only describe, such as title and default, are passed over. Of
 // those that constrain, the ones that are not supported are an error by name, a
@@ -74,6 +77,7 @@ type schema struct {
 	space expression // between values
 	gap   expression // behind a colon
 	depth int
+	nodes int // of automata
 	err   error
 }
 
@@ -147,12 +151,20 @@ func less(n int) int {
 var annotations = []string{
 	"$schema", "$id", "$comment", "$anchor", "$defs", "definitions", "title", "description", "default", "examples", "example",
 	"deprecated", "readOnly", "writeOnly", "strict", "name",
+	"contentEncoding", "contentMediaType", "contentSchema", // of what is in a string
+	"discriminator", "externalDocs", "xml", // OpenAPI's
+}
+
+// annotates reports whether a keyword does not constrain. Those with x- are of others,
+// and stand for nothing here.
+func annotates(name string) bool {
+	return slices.Contains(annotations, name) || strings.HasPrefix(name, "x-")
 }
 
 // byType says which keywords constrain values of which type: on others they mean
 // nothing.
 var byType = map[string][]string{
-	"object": {"properties", "required", "additionalProperties", "minProperties", "maxProperties"},
+	"object": {"properties", "required", "additionalProperties", "propertyNames", "minProperties", "maxProperties"},
 	"array":  {"items", "prefixItems", "minItems", "maxItems", "uniqueItems"},
 	"string": {"minLength", "maxLength", "pattern", "format"},
 	"number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"},
@@ -201,7 +213,7 @@ func (s *schema) object(o *object, pointer string) expression {
 // known refuses keywords that this package does not do.
 func (s *schema) known(o *object, pointer string) bool {
 	for _, name := range o.names {
-		ok := slices.Contains(annotations, name) || slices.Contains(general, name)
+		ok := annotates(name) || slices.Contains(general, name)
 		for _, of := range byType {
 			ok = ok || slices.Contains(of, name)
 		}
@@ -217,7 +229,7 @@ func (s *schema) known(o *object, pointer string) bool {
 func constraints(o *object, but ...string) []string {
 	var out []string
 	for _, name := range o.names {
-		if !slices.Contains(annotations, name) && !slices.Contains(but, name) && name != "nullable" {
+		if !annotates(name) && !slices.Contains(but, name) && name != "nullable" {
 			out = append(out, name)
 		}
 	}

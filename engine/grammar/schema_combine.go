@@ -1,7 +1,9 @@
 package grammar
 
 import (
+	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 )
 
@@ -68,8 +70,13 @@ func (s *schema) oneOf(v any, o *object, pointer string) expression {
 // type, by constants, or by a required member of both that is so.
 func (s *schema) disjoint(a, b *object) bool {
 	a, b = s.resolved(a), s.resolved(b)
+	if a.values["nullable"] == true || b.values["nullable"] == true {
+		return false
+	}
 	if va, vb := constants(a), constants(b); va != nil && vb != nil {
-		return !slices.ContainsFunc(va, func(x string) bool { return slices.Contains(vb, x) })
+		return !slices.ContainsFunc(va, func(x string) bool {
+			return slices.ContainsFunc(vb, func(y string) bool { return same(x, y) })
+		})
 	}
 	if ta, tb := kinds(a), kinds(b); ta != nil && tb != nil && !slices.ContainsFunc(ta, func(t string) bool {
 		return slices.Contains(tb, t) || t == "integer" && slices.Contains(tb, "number") || t == "number" && slices.Contains(tb, "integer")
@@ -89,6 +96,16 @@ func (s *schema) disjoint(a, b *object) bool {
 		}
 	}
 	return false
+}
+
+// same reports whether two values of JSON may be the same one: 1 is 1.0, and members
+// have no order.
+func same(a, b string) bool {
+	var x, y any
+	if json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil {
+		return true // a number that is too large to compare
+	}
+	return reflect.DeepEqual(x, y)
 }
 
 // resolved follows references to $defs, up to a few.

@@ -9,56 +9,64 @@ import (
 // bound is an end of a range of numbers.
 type bound struct {
 	set    bool
-	value  *big.Int
-	strict bool // the value itself is not in it
+	value  *big.Int // of the last digit that counts
+	strict bool     // the value itself is not in it
 }
+
+// mostPlaces is how many digits a number may have behind the point.
+const mostPlaces = 16
 
 // number makes the expression of numbers.
 func (s *schema) number(o *object, pointer string, integer bool) expression {
+	lows, ok := s.bounds(o, pointer, "minimum", "exclusiveMinimum")
+	if !ok {
+		return literal("")
+	}
+	highs, ok := s.bounds(o, pointer, "maximum", "exclusiveMaximum")
+	if !ok {
+		return literal("")
+	}
+	places := -1 // behind the point; -1: as many as there may be
 	if v, ok := o.get("multipleOf"); ok {
 		n, _ := v.(json.Number)
-		if !integer || n != "1" {
-			return s.fail(ErrUnsupported, pointer, "multipleOf", "%v", v)
+		step := limit{text: string(n)}
+		if places = step.powerOfTen(); places < 0 {
+			return s.multiples(step, lows, highs, pointer, integer)
 		}
 	}
-	low, ok := s.bound(o, pointer, "minimum", "exclusiveMinimum", integer, 1)
-	if !ok {
-		return literal("")
+	if integer {
+		places = 0
 	}
-	high, ok := s.bound(o, pointer, "maximum", "exclusiveMaximum", integer, -1)
-	if !ok {
-		return literal("")
+	r := decimals{scale: max(places, 0), places: places}
+	for _, b := range append(lows, highs...) {
+		r.scale = max(r.scale, b.places())
 	}
-	if !low.set && !high.set {
-		if integer {
+	low, high := r.narrowest(lows, 1), r.narrowest(highs, -1)
+	if !low.set && !high.set && places <= 0 {
+		if places == 0 {
 			return sequence{optional(literal("-")), natural()}
 		}
 		return reference(ruleNumber)
 	}
 	var all choice
-	zero := new(big.Int)
 	// Numbers from 0 up, and those below, mirrored.
 	if !high.set || high.value.Sign() >= 0 {
-		from := bound{true, zero, false}
+		from := bound{true, new(big.Int), false}
 		if low.set && low.value.Sign() >= 0 {
 			from = low
 		}
-		all = append(all, s.upward(from, high, integer)...)
+		all = append(all, r.upward(from, high)...)
 	}
 	if !low.set || low.value.Sign() < 0 {
-		from := bound{true, big.NewInt(0), true}
-		if high.set && high.value.Sign() <= 0 {
+		from := bound{true, new(big.Int), true}
+		if high.set && high.value.Sign() < 0 {
 			from = bound{true, new(big.Int).Neg(high.value), high.strict}
-			if high.value.Sign() == 0 && !high.strict {
-				all = append(all, literal("0"))
-				from.strict = true
-			}
 		}
 		to := bound{}
 		if low.set {
 			to = bound{true, new(big.Int).Neg(low.value), low.strict}
 		}
-		for _, e := range s.upward(from, to, integer) {
+		for _, e := range r.upward(from, to) {
 			all = append(all, sequence{literal("-"), e})
 		}
 	}
@@ -68,10 +76,95 @@ func (s *schema) number(o *object, pointer string, integer bool) expression {
 	return all
 }
 
-// bound reads an end of a range. For integers it is made one that is in the range;
-// direction is where the range lies from it.
-func (s *schema) bound(o *object, pointer, name, strictName string, integer bool, direction int64) (bound, bool) {
-	var out bound
+// mostMultiples is how many numbers a range may have whose multiples are counted out.
+const mostMultiples = 1 << 12
+
+// multiples makes the expression of the multiples of a number in a range, one by one.
+func (s *schema) multiples(step limit, lows, highs []limit, pointer string, integer bool) expression {
+	const keyword = "multipleOf"
+	by, ok := step.rat()
+	switch {
+	case !ok || by.Sign() <= 0 || step.places() > mostPlaces:
+		return s.fail(ErrUnsupported, pointer, keyword, "%s: a number above 0 of at most 40 digits is wanted", step.text)
+	case len(lows) == 0 || len(highs) == 0:
+		return s.fail(ErrUnsupported, pointer, keyword, "%s, without a minimum and a maximum (1, 0.1, 0.01 and so on are)", step.text)
+	}
+	r := decimals{scale: step.places()}
+	for _, l := range append(lows, highs...) {
+		r.scale = max(r.scale, l.places())
+	}
+	unit := r.narrowest([]limit{step}, 1).value
+	from, to := r.narrowest(lows, 1), r.narrowest(highs, -1)
+	// The first multiple inside, and how many there are.
+	first, rest := new(big.Int).DivMod(from.value, unit, new(big.Int))
+	if rest.Sign() > 0 || from.strict {
+		first.Add(first, big.NewInt(1))
+	}
+	last, rest := new(big.Int).DivMod(to.value, unit, rest)
+	if rest.Sign() == 0 && to.strict {
+		last.Sub(last, big.NewInt(1))
+	}
+	count := new(big.Int).Sub(last, first)
+	if count.Cmp(big.NewInt(mostMultiples)) >= 0 {
+		return s.fail(ErrLimit, pointer, keyword, "more than %d multiples of %s are in the range", mostMultiples, step.text)
+	}
+	var all choice
+	for n := first; n.Cmp(last) <= 0; n.Add(n, big.NewInt(1)) {
+		v := new(big.Rat).SetInt(n)
+		if v.Mul(v, by); integer && !v.IsInt() {
+			continue
+		}
+		text := v.FloatString(step.places())
+		if strings.Contains(text, ".") {
+			text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+		}
+		all = append(all, literal(text))
+	}
+	if len(all) == 0 {
+		return s.fail(ErrSyntax, pointer, keyword, "no multiple of %s is in the range", step.text)
+	}
+	return all
+}
+
+// powerOfTen returns n of a number that is 10 to the power of -n, or -1.
+func (l limit) powerOfTen() int {
+	r, ok := l.rat()
+	if !ok {
+		return -1
+	}
+	for places := range mostPlaces + 1 {
+		if r.IsInt() && r.Num().IsInt64() && r.Num().Int64() == 1 {
+			return places
+		}
+		r.Mul(r, big.NewRat(10, 1))
+	}
+	return -1
+}
+
+// limit is a bound as a schema has it.
+type limit struct {
+	text   string
+	strict bool
+}
+
+// rat returns its value.
+func (l limit) rat() (*big.Rat, bool) {
+	const digits = 40
+	if len(l.text) > digits || strings.ContainsAny(l.text, "eE") {
+		return nil, false
+	}
+	return new(big.Rat).SetString(l.text)
+}
+
+// places returns how many digits it has behind the point.
+func (l limit) places() int {
+	_, fraction, _ := strings.Cut(l.text, ".")
+	return len(strings.TrimRight(fraction, "0"))
+}
+
+// bounds reads an end of a range, which may be given by two keywords.
+func (s *schema) bounds(o *object, pointer, name, strictName string) ([]limit, bool) {
+	var all []limit
 	for _, k := range []struct {
 		name   string
 		strict bool
@@ -81,139 +174,190 @@ func (s *schema) bound(o *object, pointer, name, strictName string, integer bool
 			continue
 		}
 		n, _ := v.(json.Number)
-		r, ok := new(big.Rat).SetString(string(n))
-		const digits = 40
-		if !ok || len(n) > digits || strings.ContainsAny(string(n), "eE") {
-			s.fail(ErrUnsupported, pointer, k.name, "%v: a number of at most %d digits is wanted", v, digits)
-			return out, false
+		l := limit{string(n), k.strict}
+		if _, ok := l.rat(); !ok || l.places() > mostPlaces {
+			s.fail(ErrUnsupported, pointer, k.name, "%v: a number of at most 40 digits, and %d behind the point, is wanted", v, mostPlaces)
+			return nil, false
 		}
-		b := bound{true, new(big.Int), k.strict}
-		if !r.IsInt() {
-			if !integer {
-				s.fail(ErrUnsupported, pointer, k.name, "%v: of numbers with a fraction, only whole bounds are", v)
-				return out, false
-			}
-			// The next whole number inside.
-			b.value.Div(r.Num(), r.Denom()) // rounds down
-			if direction > 0 {
-				b.value.Add(b.value, big.NewInt(1))
-			}
-			b.strict = false
-		} else {
-			b.value.Set(r.Num())
-			if integer && b.strict {
-				b.value.Add(b.value, big.NewInt(direction))
-				b.strict = false
-			}
-		}
-		// Both ends may be given twice: the narrower one counts.
-		if c := 0; out.set {
-			if c = b.value.Cmp(out.value) * int(direction); c < 0 || c == 0 && out.strict {
+		all = append(all, l)
+	}
+	return all, true
+}
+
+// decimals makes expressions of numbers in decimal digits. Their values are counted in
+// units of the scale: of 10 to the power of -scale.
+type decimals struct {
+	scale  int
+	places int // the most digits behind the point; -1: some behind those of the scale
+}
+
+// power returns 10 to the power of n.
+func power(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }
+
+// narrowest returns the limit that leaves the least; direction is where the range lies
+// from it.
+func (d decimals) narrowest(all []limit, direction int) bound {
+	var out bound
+	for _, l := range all {
+		r, _ := l.rat()
+		r.Mul(r, new(big.Rat).SetInt(power(d.scale)))
+		b := bound{true, r.Num(), l.strict}
+		if out.set {
+			if c := b.value.Cmp(out.value) * direction; c < 0 || c == 0 && out.strict {
 				continue
 			}
 		}
 		out = b
 	}
-	return out, true
+	return out
 }
 
 // upward are the numbers of 0 or more from one bound to another, if there is one,
 // without a sign.
-func (s *schema) upward(from, to bound, integer bool) choice {
-	one := big.NewInt(1)
-	fraction := sequence{literal("."), repeat{digit, 1, 16}}
-	if integer {
-		low := new(big.Int).Set(from.value)
-		if from.strict {
-			low.Add(low, one)
-		}
-		if !to.set {
-			return atLeast(low)
-		}
-		high := new(big.Int).Set(to.value)
-		if to.strict {
-			high.Sub(high, one)
-		}
-		return between(low, high)
-	}
+func (d decimals) upward(from, to bound) choice {
 	var all choice
-	// Whole parts from which every fraction is in the range.
-	low := new(big.Int).Set(from.value)
+	exact := d.scale // of how many numbers of digits behind the point nothing more follows
+	if d.places >= 0 {
+		exact = d.places + 1
+	}
+	for places := range exact {
+		low, high := d.rounded(from, to, places)
+		all = append(all, pointed(low, high, places)...)
+	}
+	if d.places >= 0 {
+		return all
+	}
+	// What is behind the digits of the scale: any digits, zeros alone, or not zeros alone.
+	zero, tail := literal("0"), func(e expression) expression { return optional(sequence{literal("."), e}) }
+	if d.scale > 0 {
+		tail = func(e expression) expression { return optional(e) }
+	}
+	more := max(1, mostPlaces-d.scale)
+	low := from.value
 	if from.strict {
 		if !to.set || low.Cmp(to.value) < 0 {
-			// The bound itself with a fraction that is not 0.
-			more := sequence{literal("."), repeat{literal("0"), 0, 15}, class{{'1', '9'}}, repeat{digit, 0, 8}}
-			all = append(all, sequence{literal(low.String()), more})
+			behind := sequence{repeat{zero, 0, more - 1}, class{{'1', '9'}}, repeat{digit, 0, more / 2}}
+			if d.scale == 0 {
+				behind = sequence{literal("."), behind}
+			}
+			all = append(all, sequence{pointed(low, low, d.scale), behind})
 		}
-		low.Add(low, one)
+		low = new(big.Int).Add(low, big.NewInt(1))
 	}
 	if !to.set {
-		return append(all, sequence{atLeast(low), optional(fraction)})
+		return append(all, sequence{pointed(low, nil, d.scale), tail(repeat{digit, 1, more})})
 	}
-	high := new(big.Int).Sub(to.value, one)
-	if inner := between(low, high); len(inner) > 0 {
-		all = append(all, sequence{inner, optional(fraction)})
+	if inner := pointed(low, new(big.Int).Sub(to.value, big.NewInt(1)), d.scale); len(inner) > 0 {
+		all = append(all, sequence{inner, tail(repeat{digit, 1, more})})
 	}
 	if !to.strict && to.value.Cmp(low) >= 0 {
-		all = append(all, sequence{literal(to.value.String()), optional(sequence{literal("."), repeat{literal("0"), 1, 16}})})
+		all = append(all, sequence{pointed(to.value, to.value, d.scale), tail(repeat{zero, 1, more})})
 	}
 	return all
 }
 
-// atLeast are the whole numbers from low on, of 20 digits at most or as many as low
-// has.
-func atLeast(low *big.Int) choice {
-	n := len(low.String())
-	most := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
-	all := between(low, new(big.Int).Sub(most, big.NewInt(1)))
-	if more := 19 - n; more >= 0 {
-		all = append(all, sequence{class{{'1', '9'}}, repeat{digit, n, n + more}})
+// rounded returns the least and the greatest number with so many digits behind the
+// point between two bounds, in units of the last; nil: there is no greatest.
+func (d decimals) rounded(from, to bound, places int) (low, high *big.Int) {
+	unit, rest := power(d.scale-places), new(big.Int)
+	low, _ = new(big.Int).DivMod(from.value, unit, rest)
+	if rest.Sign() > 0 || from.strict {
+		low.Add(low, big.NewInt(1))
 	}
-	return all
+	if !to.set {
+		return low, nil
+	}
+	high, _ = new(big.Int).DivMod(to.value, unit, rest)
+	if rest.Sign() == 0 && to.strict {
+		high.Sub(high, big.NewInt(1))
+	}
+	return low, high
 }
 
-// between are the whole numbers from low to high, both 0 or more.
-func between(low, high *big.Int) choice {
-	if low.Cmp(high) > 0 {
+// pointed are the numbers from low to high, both 0 or more, in units of the last of
+// some digits behind a point. Without high there is no end: they have 20 digits at most
+// before the point, or as many as low has.
+func pointed(low, high *big.Int, places int) choice {
+	if high != nil && low.Cmp(high) > 0 {
 		return nil
 	}
-	a, b := low.String(), high.String()
+	// A zero stands before the point where there is nothing else.
+	least := power(places + 1)
 	var all choice
-	for n := len(a); n <= len(b); n++ {
-		from, to := "1"+strings.Repeat("0", n-1), strings.Repeat("9", n)
-		if n == len(a) {
-			from = a
+	if low.Cmp(least) < 0 {
+		last := new(big.Int).Sub(least, big.NewInt(1))
+		if high != nil && high.Cmp(last) < 0 {
+			last = high
 		}
-		if n == len(b) {
-			to = b
+		all = append(all, digits(padded(low, places+1), padded(last, places+1), places))
+		low = least
+	}
+	n := len(low.String())
+	end := high
+	if high == nil {
+		end = new(big.Int).Sub(power(n), big.NewInt(1))
+	}
+	if low.Cmp(end) <= 0 {
+		a, b := low.String(), end.String()
+		for n := len(a); n <= len(b); n++ {
+			from, to := "1"+strings.Repeat("0", n-1), strings.Repeat("9", n)
+			if n == len(a) {
+				from = a
+			}
+			if n == len(b) {
+				to = b
+			}
+			all = append(all, digits(from, to, places))
 		}
-		all = append(all, digits(from, to))
+	}
+	if more := 20 - n; high == nil && more > 0 {
+		whole := n - places // digits before the point
+		e := sequence{class{{'1', '9'}}, repeat{digit, whole, whole + more}}
+		if places > 0 {
+			e = append(e, literal("."), repeat{digit, places, places})
+		}
+		all = append(all, e)
 	}
 	return all
 }
 
-// digits are the numbers from one to another, of as many digits.
-func digits(from, to string) expression {
+// padded writes a number with zeros before it.
+func padded(n *big.Int, width int) string {
+	text := n.String()
+	return strings.Repeat("0", max(0, width-len(text))) + text
+}
+
+// digits are the numbers from one to another, of as many digits, with a point before the
+// last places of them.
+func digits(from, to string, places int) expression {
+	if places > 0 && len(from) == places {
+		return sequence{literal("."), digits(from, to, 0)}
+	}
 	if from == "" {
 		return literal("")
 	}
 	if from[0] == to[0] {
-		return sequence{literal(from[:1]), digits(from[1:], to[1:])}
+		return sequence{literal(from[:1]), digits(from[1:], to[1:], places)}
 	}
 	n := len(from) - 1
+	zeros, nines := strings.Repeat("0", n), strings.Repeat("9", n)
 	low, high := rune(from[0]), rune(to[0])
 	var all choice
-	if from[1:] != strings.Repeat("0", n) {
-		all = append(all, sequence{literal(from[:1]), digits(from[1:], strings.Repeat("9", n))})
+	if from[1:] != zeros {
+		all = append(all, sequence{literal(from[:1]), digits(from[1:], nines, places)})
 		low++
 	}
 	last := expression(nil)
-	if to[1:] != strings.Repeat("9", n) {
-		last = sequence{literal(to[:1]), digits(strings.Repeat("0", n), to[1:])}
+	if to[1:] != nines {
+		last = sequence{literal(to[:1]), digits(zeros, to[1:], places)}
 		high--
 	}
 	if low <= high {
-		all = append(all, sequence{class{{low, high}}, repeat{digit, n, n}})
+		rest := sequence{repeat{digit, n, n}}
+		if places > 0 {
+			rest = sequence{repeat{digit, n - places, n - places}, literal("."), repeat{digit, places, places}}
+		}
+		all = append(all, sequence{class{{low, high}}, rest})
 	}
 	if last != nil {
 		all = append(all, last)

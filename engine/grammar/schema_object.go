@@ -18,10 +18,16 @@ func (s *schema) members(o *object, pointer string) expression {
 			return s.fail(ErrSyntax, pointer, "properties", "an object")
 		}
 	}
+	if v, given := o.get("propertyNames"); given && v != true {
+		return s.named(o, v, properties, pointer)
+	}
 	must := required(o)
 	extra, hasExtra := o.get("additionalProperties")
-	if !hasExtra && len(properties.names) == 0 {
+	switch {
+	case !hasExtra && len(properties.names) == 0:
 		extra = true // any object
+	case impossible(extra):
+		extra = false
 	}
 	for _, name := range must {
 		if _, ok := properties.get(name); !ok && (!hasExtra && len(properties.names) > 0 || extra == false) {
@@ -55,6 +61,81 @@ func (s *schema) members(o *object, pointer string) expression {
 	return s.bracketed("{", s.ordered(known, other), "}")
 }
 
+// named makes the expression of objects whose names are held to a schema: to no more
+// than texts, to some names, which are properties then, or to what is said of texts.
+func (s *schema) named(o *object, v any, properties *object, pointer string) expression {
+	const keyword = "propertyNames"
+	at := pointer + "/" + keyword
+	names, ok := v.(*object)
+	if !ok {
+		return s.fail(ErrSyntax, at, "", "a schema that is an object is wanted")
+	}
+	if !s.known(names, at) {
+		return literal("")
+	}
+	rest := o.without(keyword)
+	if t, ok := names.get("type"); ok && t != "string" {
+		return s.fail(ErrUnsupported, at, "type", "other than string")
+	}
+	said := constraints(names, "type")
+	if len(said) == 0 {
+		return s.members(rest, pointer)
+	}
+	if len(properties.names) > 0 {
+		return s.fail(ErrUnsupported, pointer, keyword, "together with properties")
+	}
+	extra, ok := o.get("additionalProperties")
+	if !ok {
+		extra = true
+	}
+	if listed := constants(names); listed != nil && len(said) == 1 {
+		properties = &object{values: map[string]any{}}
+		for _, text := range listed {
+			var name string
+			if json.Unmarshal([]byte(text), &name) == nil && properties.values[name] == nil {
+				properties.names = append(properties.names, name)
+				properties.values[name] = extra
+			}
+		}
+		if extra == false {
+			properties = &object{}
+		}
+		return s.members(rest.with("properties", properties).with("additionalProperties", false), pointer)
+	}
+	for _, name := range said {
+		if !slices.Contains(byType["string"], name) {
+			return s.fail(ErrUnsupported, at, name, "of names")
+		}
+	}
+	if len(required(o)) > 0 {
+		return s.fail(ErrUnsupported, pointer, keyword, "together with required")
+	}
+	least, most, ok := s.counts(o, pointer, "minProperties", "maxProperties")
+	if !ok {
+		return literal("")
+	}
+	if extra == false {
+		return s.members(rest, pointer)
+	}
+	member := s.member(s.rule(s.text(names, at)), s.value(extra, pointer+"/additionalProperties"))
+	return s.bracketed("{", s.list(member, least, most), "}")
+}
+
+// impossible reports whether a schema is sure to have no value: false, or what is not
+// anything.
+func impossible(v any) bool {
+	o, ok := v.(*object)
+	if !ok {
+		return v == false
+	}
+	not, ok := o.get("not")
+	if !ok || len(constraints(o, "not")) > 0 || o.values["nullable"] == true {
+		return false
+	}
+	anything, ok := not.(*object)
+	return not == true || ok && len(anything.names) == 0
+}
+
 // part is a member of an object.
 type part struct {
 	expression
@@ -70,6 +151,9 @@ func (s *schema) member(name, value expression) expression {
 func (s *schema) properties(o *object, must []string, pointer string) []part {
 	var all []part
 	for _, name := range o.names {
+		if impossible(o.values[name]) && !slices.Contains(must, name) {
+			continue
+		}
 		value := s.value(o.values[name], pointer+"/properties/"+name)
 		all = append(all, part{s.member(literal(appendString(nil, name)), value), slices.Contains(must, name)})
 	}
@@ -169,7 +253,9 @@ func (s *schema) items(o *object, pointer string) expression {
 	}
 	var rest any = true
 	if v, ok := o.get("items"); ok {
-		rest = v
+		if rest = v; impossible(v) {
+			rest = false
+		}
 	}
 	var heads []any
 	if v, ok := o.get("prefixItems"); ok {

@@ -1,7 +1,7 @@
 package grammar
 
 import (
-	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -32,13 +32,13 @@ var formats = map[string]string{
 	"date":      date,
 	"time":      clock,
 	"date-time": date + "T" + clock,
-	"duration":  `P([0-9]{1,9}W|[0-9]{1,9}D(T[0-9]{1,9}[HMS])?|[0-9]{1,9}Y([0-9]{1,9}M)?([0-9]{1,9}D)?(T[0-9]{1,9}[HMS])?|[0-9]{1,9}M([0-9]{1,9}D)?(T[0-9]{1,9}[HMS])?|T([0-9]{1,9}H([0-9]{1,9}M([0-9]{1,9}S)?)?|[0-9]{1,9}M([0-9]{1,9}S)?|[0-9]{1,9}S))`,
+	"duration":  `P(\d{1,9}W|` + days + `(` + hours + `)?|` + hours + `)`,
 	"uuid":      `[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`,
-	"email":     `[A-Za-z0-9_+-]{1,32}(\.[A-Za-z0-9_+-]{1,16}){0,2}@` + label + `(\.` + label + `){1,4}`,
-	"hostname":  label + `(\.` + label + `){0,7}`,
+	"email":     `[A-Za-z0-9_+-]{1,30}(\.[A-Za-z0-9_+-]{1,16}){0,2}@` + label + `(\.` + label + `){1,4}`,
+	"hostname":  hostname,
 	"ipv4":      octet + `(\.` + octet + `){3}`,
 	"ipv6":      `([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}`,
-	"uri":       `[a-z][a-z0-9+.-]{0,15}:(//` + label + `(\.` + label + `){0,7}(:[1-9][0-9]{0,3})?)?(/[A-Za-z0-9._~-]{0,64}){0,16}(\?[A-Za-z0-9._~=&-]{0,256})?(#[A-Za-z0-9._~-]{0,64})?`,
+	"uri":       `[a-z][a-z0-9+.-]{0,15}:(//` + hostname + `(:[1-9][0-9]{0,3})?)?(/[A-Za-z0-9._~-]{0,32}){0,8}(\?[A-Za-z0-9._~=&-]{0,128})?(#[A-Za-z0-9._~-]{0,32})?`,
 }
 
 // The parts of formats.
@@ -49,9 +49,21 @@ const (
 	february = `02-(0[1-9]|1[0-9]|2[0-8])`
 	date     = `[0-9]{4}-(` + month31 + `|` + month30 + `|` + february + `)`
 	clock    = `([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])`
-	label    = `[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?`
+	// Units come without gaps: https://www.rfc-editor.org/rfc/rfc3339#appendix-A
+	days  = `(\d{1,9}Y(\d{1,9}M(\d{1,9}D)?)?|\d{1,9}M(\d{1,9}D)?|\d{1,9}D)`
+	hours = `T(\d{1,9}H(\d{1,9}M(\d{1,9}S)?)?|\d{1,9}M(\d{1,9}S)?|\d{1,9}S)`
+	// Two hyphens in a row would be an encoding of other scripts, which has rules of its
+	// own: https://www.rfc-editor.org/rfc/rfc5890#section-2.3.1
+	label    = `[A-Za-z0-9](-?[A-Za-z0-9]){0,15}`
+	hostname = label + `(\.` + label + `){0,6}`
 	octet    = `(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])`
 )
+
+// defined are the formats that the specification has.
+var defined = []string{
+	"date", "time", "date-time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uri", "uri-reference",
+	"iri", "iri-reference", "uuid", "uri-template", "json-pointer", "relative-json-pointer", "regex",
+}
 
 // text makes the expression of strings.
 func (s *schema) text(o *object, pointer string) expression {
@@ -59,50 +71,83 @@ func (s *schema) text(o *object, pointer string) expression {
 	if !ok {
 		return literal("")
 	}
-	bounded := least > 0 || most >= 0
-	pattern, hasPattern := o.get("pattern")
-	format, hasFormat := o.get("format")
-	switch {
-	case hasPattern && (bounded || hasFormat):
-		return s.fail(ErrUnsupported, pointer, "pattern", "together with minLength, maxLength or format")
-	case hasFormat && bounded:
-		return s.fail(ErrUnsupported, pointer, "format", "together with minLength or maxLength")
-	case hasFormat:
-		name, _ := format.(string)
-		regex, ok := formats[name]
-		if !ok {
-			return s.fail(ErrUnsupported, pointer, "format", "%q (known are %s)", name, strings.Join(slices.Sorted(maps.Keys(formats)), ", "))
+	var all []*regex
+	read := func(keyword, text string, search bool) {
+		r, err := readRegex(text, search)
+		if err != nil {
+			if s.err == nil {
+				s.err = &SchemaError{pointer, keyword, err}
+			}
+			return
 		}
-		return s.matching(regex, false, pointer, "format")
-	case hasPattern:
-		regex, ok := pattern.(string)
+		all = append(all, r)
+	}
+	pattern, hasPattern := o.get("pattern")
+	if hasPattern {
+		text, ok := pattern.(string)
 		if !ok {
 			return s.fail(ErrSyntax, pointer, "pattern", "a string")
 		}
-		return s.matching(regex, true, pointer, "pattern")
-	case !bounded:
-		return reference(ruleString)
+		read("pattern", ecmaRegex(text), true)
 	}
-	s.rules[ruleCharacter] = character()
-	return s.quoted(repeat{reference(ruleCharacter), least, most})
+	if format, ok := o.get("format"); ok {
+		name, _ := format.(string)
+		text, known := formats[name]
+		switch {
+		case known:
+			read("format", text, false)
+		case !hasPattern || slices.Contains(defined, name):
+			return s.fail(ErrUnsupported, pointer, "format", "%q (known are %s)", name, strings.Join(slices.Sorted(maps.Keys(formats)), ", "))
+		}
+		// Formats of others come with the pattern that they stand for.
+	}
+	if len(all) == 0 {
+		if least == 0 && most < 0 {
+			return reference(ruleString)
+		}
+		s.rules[ruleCharacter] = character()
+		return s.quoted(repeat{reference(ruleCharacter), least, most})
+	}
+	if s.err != nil {
+		return literal("")
+	}
+	for _, r := range all { // bounds that are kept to in any case take no states
+		if r.least >= least {
+			least = 0
+		}
+		if r.most >= 0 && r.most <= most {
+			most = -1
+		}
+	}
+	a, err := intersection(all, least, most, s.inString)
+	if err != nil {
+		s.err = &SchemaError{pointer, "pattern, format", err}
+		return literal("")
+	}
+	// Before all of them are made states: together they may not pass the bound either.
+	if s.nodes += len(a.nodes); s.nodes > MaxStates {
+		return s.fail(ErrLimit, pointer, "pattern, format", "the texts of the schema take more than %d states", MaxStates)
+	}
+	if len(a.nodes) == 0 && !a.empty {
+		return s.fail(ErrSyntax, pointer, "pattern, format", "no text matches")
+	}
+	return s.quoted(a)
 }
 
 const ruleCharacter = "character"
 
-// matching is a string whose text matches a regular expression: somewhere, with
-// search.
-func (s *schema) matching(regex string, search bool, pointer, keyword string) expression {
-	e, err := regexExpression(regex, search, inString)
-	if err != nil {
-		kind := ErrSyntax
-		for _, k := range []error{ErrUnsupported, ErrLimit} {
-			if errors.Is(err, k) {
-				kind = k
-			}
-		}
-		return s.fail(kind, pointer, keyword, "%v", err)
+// inString is one character of a class in a JSON string. What takes many states is a rule
+// of its own, so that it does not take them again and again.
+func (s *schema) inString(c class) expression {
+	const few = 4 // encodings
+	if len(encodings(c)) <= few {
+		return inString(c)
 	}
-	return s.quoted(e)
+	name := "characters " + fmt.Sprint(c)
+	if _, ok := s.rules[name]; !ok {
+		s.rules[name] = inString(c)
+	}
+	return reference(name)
 }
 
 // inString is one character of a class as it stands in a JSON string: escaped where

@@ -29,7 +29,7 @@ type suiteCase struct {
 	}
 }
 
-// TestSchemaSuite runs the official tests of draft 2020-12. A schema is refused with
+// TestSchemaSuite runs the official tests of draft 2020-12, and those of formats. A schema is refused with
 // the keyword that is not supported, or no text of its grammar is invalid. Of the
 // valid ones the grammar leaves out some, as its documentation says: they are counted.
 func TestSchemaSuite(t *testing.T) {
@@ -37,9 +37,13 @@ func TestSchemaSuite(t *testing.T) {
 	if folder == "" {
 		t.Skipf("NOT TESTED: set %s to a checkout of https://github.com/json-schema-org/JSON-Schema-Test-Suite", schemaSuite)
 	}
-	files, err := filepath.Glob(filepath.Join(folder, "tests", "draft2020-12", "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatal("there are no tests", err)
+	var files []string
+	for _, part := range []string{"", "optional", "optional/format"} {
+		some, err := filepath.Glob(filepath.Join(folder, "tests", "draft2020-12", part, "*.json"))
+		if err != nil || len(some) == 0 {
+			t.Fatal("there are no tests", err)
+		}
+		files = append(files, some...)
 	}
 	refused, schemas, invalid, valid, left := map[string]int{}, 0, 0, 0, map[string]int{}
 	for _, path := range files {

@@ -47,7 +47,7 @@ func (a *Adapter) Fit(t Target) (*Fitted, error) {
 
 func (a *Adapter) fit(t Target) (*Fitted, error) {
 	if a.Architecture != "" && a.Architecture != t.Architecture {
-		return nil, fmt.Errorf("metadata %q: %w: %q, and the model is a %q", architectureKey, ErrModel, a.Architecture, t.Architecture)
+		return nil, fmt.Errorf("metadata %q: %w: %.64q, and the model is a %q", architectureKey, ErrModel, a.Architecture, t.Architecture)
 	}
 	f := &Fitted{}
 	for i := range a.Pairs {

@@ -79,7 +79,7 @@ func (a *Adapter) readMetadata(f *gguf.File) error {
 			return fmt.Errorf("%w: %w", ErrFormat, err)
 		}
 		if got != want {
-			return fmt.Errorf("metadata %q: %w: %q, want %q", key, ErrFormat, got, want)
+			return fmt.Errorf("metadata %q: %w: %.64q, want %q", key, ErrFormat, got, want)
 		}
 	}
 	var err error

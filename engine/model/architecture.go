@@ -19,6 +19,7 @@ func architectures() []architecture {
 		qwen3(),
 		qwen3moe(),
 		phi3(),
+		gemma(),
 		gemma2(),
 		gemma3(),
 		bert(),
@@ -40,5 +41,5 @@ func findArchitecture(name string) (architecture, error) {
 			return a, nil
 		}
 	}
-	return architecture{}, fmt.Errorf("metadata %q: %w %q, known are %q", architectureKey, ErrArchitecture, name, Architectures())
+	return architecture{}, fmt.Errorf("metadata %q: %w %.64q, known are %q", architectureKey, ErrArchitecture, name, Architectures())
 }

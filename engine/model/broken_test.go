@@ -35,9 +35,9 @@ func TestBroken(t *testing.T) {
 		{name: "no epsilon", change: remove("llama.attention.layer_norm_rms_epsilon"), sentinel: model.ErrMetadata, text: "layer_norm_rms_epsilon"},
 		{name: "no blocks said", change: remove("llama.block_count"), sentinel: model.ErrMetadata, text: "llama.block_count"},
 		{name: "blocks in words", change: set("llama.block_count", gguf.Scalar("two")), sentinel: model.ErrMetadata, text: "llama.block_count"},
-		{name: "heads by layer", change: set("llama.attention.head_count", gguf.Array([]uint32{4, 4})), sentinel: model.ErrMetadata, text: "llama.attention.head_count"},
-		{name: "heads of keys by layer", change: set("llama.attention.head_count_kv", gguf.Array([]uint32{2, 2})), sentinel: model.ErrMetadata, text: "llama.attention.head_count_kv"},
-		{name: "lengths by layer", change: set("llama.feed_forward_length", gguf.Array([]uint32{256, 256})), sentinel: model.ErrMetadata, text: "llama.feed_forward_length"},
+		{name: "heads of three layers", change: set("llama.attention.head_count", gguf.Array([]uint32{4, 4, 4})), sentinel: model.ErrMetadata, text: "llama.attention.head_count"},
+		{name: "no heads of keys in a layer", change: set("llama.attention.head_count_kv", gguf.Array([]uint32{2, 0})), sentinel: model.ErrMetadata, text: "llama.attention.head_count_kv"},
+		{name: "lengths in words", change: set("llama.feed_forward_length", gguf.Array([]string{"256", "256"})), sentinel: model.ErrMetadata, text: "llama.feed_forward_length"},
 		{name: "causal is a number", change: set("llama.attention.causal", u32(0)), sentinel: model.ErrMetadata, text: "llama.attention.causal"},
 		{name: "experts, but not how many are used", change: set("llama.expert_count", u32(8)), sentinel: model.ErrMetadata, text: "llama.expert_used_count"},
 		{name: "scaling is a number", change: set("llama.rope.scaling.type", u32(1)), sentinel: model.ErrMetadata, text: "rope.scaling.type"},
@@ -70,7 +70,7 @@ func TestBroken(t *testing.T) {
 		{name: "epsilon NaN", change: set("llama.attention.layer_norm_rms_epsilon", f32(float32(math.NaN()))), sentinel: model.ErrMetadata, text: "epsilon"},
 		{name: "rope base 0", change: set("llama.rope.freq_base", f32(0)), sentinel: model.ErrMetadata, text: "llama.rope.freq_base"},
 		{name: "rope base infinite", change: set("llama.rope.freq_base", f32(float32(math.Inf(1)))), sentinel: model.ErrMetadata, text: "llama.rope.freq_base"},
-		{name: "rope factor 0", change: set("llama.rope.scaling.factor", f32(0)), sentinel: model.ErrMetadata, text: "rope.scaling.factor"},
+		{name: "rope factor -1", change: set("llama.rope.scaling.factor", f32(-1)), sentinel: model.ErrMetadata, text: "rope.scaling.factor"},
 		{name: "no rope dimensions", change: set("llama.rope.dimension_count", u32(0)), sentinel: model.ErrMetadata, text: "rope.dimension_count"},
 		{name: "rope over the head", change: set("llama.rope.dimension_count", u32(64)), sentinel: model.ErrMetadata, text: "rope.dimension_count"},
 		{name: "odd rope", change: set("llama.rope.dimension_count", u32(31)), sentinel: model.ErrMetadata, text: "rope.dimension_count"},
@@ -92,6 +92,9 @@ func TestBroken(t *testing.T) {
 		// What is well said, and not computed.
 		{name: "values of another length", change: set("llama.attention.value_length", u32(64)), sentinel: model.ErrUnsupported, text: "value_length"},
 		{name: "heads of 2", change: set("llama.attention.head_count", u32(64)), sentinel: model.ErrUnsupported, text: "key_length"},
+		{name: "heads that differ by layer", change: set("llama.attention.head_count_kv", gguf.Array([]int64{2, 4})), sentinel: model.ErrUnsupported, text: "llama.attention.head_count_kv"},
+		{name: "heads of another length where layers slide", change: set("llama.attention.key_length_swa", u32(64)), sentinel: model.ErrUnsupported, text: "key_length_swa"},
+		{name: "other rope dimensions where layers slide", change: set("llama.rope.dimension_count_swa", u32(16)), sentinel: model.ErrUnsupported, text: "dimension_count_swa"},
 		{name: "17 experts used", change: func(d *draft) {
 			d.meta.Set("llama.expert_count", u32(32))
 			d.meta.Set("llama.expert_used_count", u32(17))

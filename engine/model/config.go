@@ -57,8 +57,10 @@ type Config struct {
 	AttentionSoftCap float32 // attn_logit_softcapping; 0: none
 	LogitSoftCap     float32 // final_logit_softcapping; 0: none
 	// A sliding layer attends to the last SlidingWindow tokens, its own among them;
-	// 0: there are none. All layers slide, save every SlidingPattern-th; 0: all.
+	// 0: there are none. All layers slide, save every SlidingPattern-th; 0: all. Unless
+	// it is nil, SlidingLayers [BlockCount] says of each layer whether it slides.
 	SlidingWindow, SlidingPattern int
+	SlidingLayers                 []bool
 
 	Rope        Rope
 	SlidingRope *Rope // of sliding layers; nil: theirs is Rope too
@@ -133,7 +135,7 @@ func (c *Config) feedForward(k *keys) {
 	length := "feed_forward_length"
 	c.ExpertCount = k.integerOr("expert_count", 0, 0, maxExperts)
 	if c.ExpertCount > 0 {
-		c.ExpertsUsed = k.integer("expert_used_count", 1, c.ExpertCount)
+		c.ExpertsUsed = k.layers("expert_used_count", c.BlockCount, 1, c.ExpertCount)
 		if c.ExpertsUsed > device.MaxExperts {
 			k.fail("expert_used_count", ErrUnsupported, "%d, at most %d are", c.ExpertsUsed, device.MaxExperts)
 		}
@@ -141,14 +143,14 @@ func (c *Config) feedForward(k *keys) {
 			length = "expert_feed_forward_length"
 		}
 	}
-	c.FeedForwardLength = k.integer(length, 4, maxWidth/2)
+	c.FeedForwardLength = k.layers(length, c.BlockCount, 4, maxWidth/2)
 	k.quads(length, c.FeedForwardLength)
 }
 
 // attention reads the heads, and which positions they see.
 func (c *Config) attention(k *keys) {
-	c.HeadCount = k.integer("attention.head_count", 1, maxHeads)
-	c.HeadCountKV = k.integerOr("attention.head_count_kv", c.HeadCount, 1, maxHeads)
+	c.HeadCount = k.layers("attention.head_count", c.BlockCount, 1, maxHeads)
+	c.HeadCountKV = k.layersOr("attention.head_count_kv", c.HeadCount, c.BlockCount, 1, maxHeads)
 	if c.HeadCount%c.HeadCountKV != 0 {
 		k.fail("attention.head_count_kv", ErrMetadata, "%d does not divide attention.head_count, %d", c.HeadCountKV, c.HeadCount)
 	}
@@ -156,6 +158,8 @@ func (c *Config) attention(k *keys) {
 	if value := c.headLength(k, "attention.value_length"); value != c.HeadDim {
 		k.fail("attention.value_length", ErrUnsupported, "%d, but heads of keys have %d", value, c.HeadDim)
 	}
+	k.neutral("attention.key_length_swa", c.HeadDim)
+	k.neutral("attention.value_length_swa", c.HeadDim)
 	k.quads("attention.key_length", c.HeadDim)
 	if width := c.HeadCount * c.HeadDim; width > maxWidth/4 {
 		k.fail("attention.head_count", ErrMetadata, "%d heads of %d elements are over %d", c.HeadCount, c.HeadDim, maxWidth/4)
@@ -224,9 +228,30 @@ func (c *Config) vocabulary(f *gguf.File) error {
 	return nil
 }
 
+// slidingPattern reads which layers slide: a number, or a bool for each layer.
+func (c *Config) slidingPattern(k *keys, fallback int) {
+	const key = "attention.sliding_window_pattern"
+	layers, err := k.meta.Bools(k.name(key))
+	switch {
+	case err != nil:
+		c.SlidingPattern = k.integerOr(key, fallback, 0, maxBlocks)
+	case len(layers) != c.BlockCount:
+		k.fail(key, ErrMetadata, "%d elements for %d blocks", len(layers), c.BlockCount)
+	default:
+		c.SlidingLayers = layers
+	}
+}
+
 // sliding reports whether a layer sees a window of the last tokens only.
 func (c *Config) sliding(layer int) bool {
-	return c.SlidingWindow > 0 && (c.SlidingPattern == 0 || (layer+1)%c.SlidingPattern != 0)
+	switch {
+	case c.SlidingWindow == 0:
+		return false
+	case c.SlidingLayers != nil:
+		return c.SlidingLayers[layer]
+	default:
+		return c.SlidingPattern == 0 || (layer+1)%c.SlidingPattern != 0
+	}
 }
 
 // Window returns the tokens that a layer sees, or 0 for all.

@@ -46,6 +46,15 @@ func TestReadConfig(t *testing.T) {
 			set:  map[string]gguf.Value{"attention.key_length": gguf.Scalar[uint32](64), "attention.value_length": gguf.Scalar[uint32](64)},
 			want: func(c *model.Config) { c.HeadDim, c.AttentionScale = 64, 0.125 },
 		},
+		{
+			name: "arrays of one value",
+			set: map[string]gguf.Value{
+				"attention.head_count": gguf.Array([]uint32{4, 4}), "attention.head_count_kv": gguf.Array([]int32{2, 2}),
+				"feed_forward_length": gguf.Array([]uint32{256, 256}),
+			},
+		},
+		{name: "a rope scaling factor that is none", set: map[string]gguf.Value{"rope.scaling.type": gguf.Scalar("linear"), "rope.scaling.factor": gguf.Scalar[float32](0)},
+			want: func(c *model.Config) { c.Rope.Scaling = "linear" }},
 		{name: "no rope dimensions", set: map[string]gguf.Value{"rope.dimension_count": {}}},
 		{name: "some rope dimensions", set: map[string]gguf.Value{"rope.dimension_count": gguf.Scalar[uint32](16)}, want: func(c *model.Config) { c.Rope.Dimensions = 16 }},
 		{name: "rope base", set: map[string]gguf.Value{"rope.freq_base": gguf.Scalar[float32](5e5)}, want: func(c *model.Config) { c.Rope.Base = 5e5 }},
@@ -127,6 +136,27 @@ func TestReadConfig(t *testing.T) {
 			want: func(c *model.Config) { c.Rope.Mode, c.FusedGateUp = device.RopeNeoX, true },
 		},
 		{
+			name: "gemma", arch: "gemma",
+			want: func(c *model.Config) {
+				c.EmbeddingScale, c.Activation, c.Rope.Mode = float32(math.Sqrt(128)), device.GELUTanh, device.RopeNeoX
+			},
+		},
+		{
+			name: "gemma2 with a rope for layers that slide", arch: "gemma2",
+			set: map[string]gguf.Value{
+				"rope.freq_base_swa": gguf.Scalar[float32](500), "attention.sliding_window_pattern": gguf.Scalar[uint32](0),
+				"rope.scaling.type": gguf.Scalar("linear"), "rope.scaling.factor": gguf.Scalar[float32](2),
+			},
+			want: func(c *model.Config) {
+				c.EmbeddingScale, c.Activation, c.PostNorm, c.Rope.Mode = float32(math.Sqrt(128)), device.GELUTanh, true, device.RopeNeoX
+				c.SlidingWindow, c.AttentionSoftCap, c.LogitSoftCap = 4096, 50, 30
+				c.Rope.Scaling, c.Rope.Factor = "linear", 2
+				sliding := c.Rope
+				sliding.Base = 500
+				c.SlidingRope = &sliding
+			},
+		},
+		{
 			name: "gemma2", arch: "gemma2",
 			set: map[string]gguf.Value{
 				"attention.sliding_window": gguf.Scalar[uint32](16), "attn_logit_softcapping": gguf.Scalar[float32](20), "final_logit_softcapping": gguf.Scalar[float32](10),
@@ -169,6 +199,19 @@ func TestReadConfig(t *testing.T) {
 				sliding := c.Rope
 				c.SlidingRope = &sliding
 				c.Rope.Base, c.Rope.Scaling, c.Rope.Factor = 1e6, "linear", 8
+			},
+		},
+		{
+			name: "gemma3 that says of each layer whether it slides", arch: "gemma3",
+			set: map[string]gguf.Value{
+				"attention.sliding_window": gguf.Scalar[uint32](16), "attention.sliding_window_pattern": gguf.Array([]bool{false, true}),
+			},
+			want: func(c *model.Config) {
+				c.EmbeddingScale, c.Activation, c.QueryKeyNorm, c.PostNorm = float32(math.Sqrt(128)), device.GELUTanh, true, true
+				c.SlidingWindow, c.SlidingLayers = 16, []bool{false, true}
+				c.Rope.Mode = device.RopeNeoX
+				sliding := c.Rope
+				c.SlidingRope = &sliding
 			},
 		},
 		{
@@ -215,6 +258,8 @@ func TestWindow(t *testing.T) {
 		{model.Config{SlidingPattern: 2}, []int{0, 0, 0}},
 		{model.Config{SlidingWindow: 9}, []int{9, 9, 9}},
 		{model.Config{SlidingWindow: 9, SlidingPattern: 1}, []int{0, 0, 0}},
+		{model.Config{SlidingWindow: 9, SlidingPattern: 1, SlidingLayers: []bool{true, false, true}}, []int{9, 0, 9}},
+		{model.Config{SlidingLayers: []bool{true, false}}, []int{0, 0}},
 		{model.Config{SlidingWindow: 9, SlidingPattern: 3}, []int{9, 9, 0, 9, 9, 0, 9}},
 	} {
 		for layer, want := range c.want {

@@ -13,7 +13,7 @@ const (
 // gemma2 is Gemma 2: scores and logits are capped, and every other layer slides.
 func gemma2() architecture {
 	return architecture{name: "gemma2", differences: func(c *Config, k *keys) {
-		gemma(c, gemma2Blocks27B)
+		postNormedGemma(c, gemma2Blocks27B)
 		if !k.has("attn_logit_softcapping") {
 			c.AttentionSoftCap = gemma2AttentionCap
 		}
@@ -24,7 +24,12 @@ func gemma2() architecture {
 			c.SlidingWindow = gemma2Window
 		}
 		if c.SlidingWindow > 0 {
-			c.SlidingPattern = k.integerOr("attention.sliding_window_pattern", gemma2Pattern, 1, maxBlocks)
+			c.slidingPattern(k, gemma2Pattern)
+			if base := k.numberOr("rope.freq_base_swa", c.Rope.Base, 1, maxBase); base != c.Rope.Base {
+				rope := c.Rope
+				rope.Base = base
+				c.SlidingRope = &rope
+			}
 		}
 	}}
 }

@@ -12,10 +12,10 @@ const (
 // have a rope of their own.
 func gemma3() architecture {
 	return architecture{name: "gemma3", differences: func(c *Config, k *keys) {
-		gemma(c, gemma3Blocks27B)
+		postNormedGemma(c, gemma3Blocks27B)
 		c.QueryKeyNorm = true
 		if c.SlidingWindow > 0 {
-			c.SlidingPattern = k.integerOr("attention.sliding_window_pattern", gemma3Pattern, 1, maxBlocks)
+			c.slidingPattern(k, gemma3Pattern)
 			c.SlidingRope = c.Rope.plain(k.numberOr("rope.freq_base_swa", gemma3SlidingBase, 1, maxBase))
 		}
 	}}

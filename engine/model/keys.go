@@ -54,6 +54,38 @@ func (k *keys) integerOr(key string, fallback, lowest, highest int) int {
 	return k.integer(key, lowest, highest)
 }
 
+// layers returns an integer that a file may also have as an array with an element for
+// each block. Here all blocks are of one shape: elements that differ are refused.
+func (k *keys) layers(key string, blocks, lowest, highest int) int {
+	list, err := k.meta.Ints(k.name(key))
+	if err != nil || k.err != nil { // it is no array
+		return k.integer(key, lowest, highest)
+	}
+	if len(list) != blocks {
+		k.fail(key, ErrMetadata, "%d elements for %d blocks", len(list), blocks)
+		return lowest
+	}
+	for i, n := range list {
+		switch {
+		case n < int64(lowest) || n > int64(highest):
+			k.fail(key, ErrMetadata, "element %d: %d is not in %d to %d", i, n, lowest, highest)
+			return lowest
+		case n != list[0]:
+			k.fail(key, ErrUnsupported, "blocks of different shapes: %d in block 0, %d in block %d", list[0], n, i)
+			return lowest
+		}
+	}
+	return int(list[0])
+}
+
+// layersOr returns fallback where the key is missing.
+func (k *keys) layersOr(key string, fallback, blocks, lowest, highest int) int {
+	if !k.has(key) {
+		return fallback
+	}
+	return k.layers(key, blocks, lowest, highest)
+}
+
 // number returns a float that must be there, over lowest and at most highest.
 func (k *keys) number(key string, lowest, highest float64) float64 {
 	v, err := k.meta.Float(k.name(key))

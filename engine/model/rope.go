@@ -40,8 +40,14 @@ func (r *Rope) read(k *keys, c *Config) {
 	}
 	r.Base = k.numberOr("rope.freq_base", defaultBase, 1, maxBase)
 
-	// rope.scale_linear is the name of the factor in files of before scaling had types.
-	r.Factor = k.numberOr("rope.scaling.factor", k.numberOr("rope.scale_linear", 1, minScale, maxScale), minScale, maxScale)
+	k.neutral("rope.dimension_count_swa", r.Dimensions)
+
+	// rope.scale_linear is the name of the factor in files of before scaling had types;
+	// 0 says that there is none.
+	factor := k.numberOr("rope.scale_linear", 0, minScale, maxScale)
+	if r.Factor = k.numberOr("rope.scaling.factor", factor, minScale, maxScale); r.Factor == 0 {
+		r.Factor = 1
+	}
 	scaling := ScalingNone
 	if r.Factor != 1 {
 		scaling = ScalingLinear
@@ -51,7 +57,7 @@ func (r *Rope) read(k *keys, c *Config) {
 		r.Factor = 1
 	case ScalingLinear, ScalingYaRN, ScalingLongRoPE:
 	default:
-		k.fail("rope.scaling.type", ErrUnsupported, "%q", r.Scaling)
+		k.fail("rope.scaling.type", ErrUnsupported, "%.64q", r.Scaling)
 	}
 	r.OriginalContext = k.integerOr("rope.scaling.original_context_length", c.ContextLength, 1, maxContext)
 	r.AttentionFactor = k.numberOr("rope.scaling.attn_factor", 1, minScale, maxScale)

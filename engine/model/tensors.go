@@ -300,7 +300,7 @@ func (r *resolver) tensor(name string, dims ...int) *gguf.Tensor {
 	case !slices.Equal(t.Dims, dims):
 		r.err = fmt.Errorf("tensor %q: %w: want %v, got %v", name, ErrTensor, dims, t.Dims)
 	case t.Format == nil:
-		r.err = fmt.Errorf("tensor %q: %w: %w: type %s", name, ErrTensor, ErrUnsupported, t.TypeName())
+		r.err = fmt.Errorf("tensor %q: %w: %w: stored as %s", name, ErrTensor, ErrUnsupported, t.TypeName())
 	}
 	r.found[name] = true
 	return t

@@ -62,7 +62,7 @@ const (
 
 func readImportance(f *gguf.File) (*Importance, error) {
 	if kind, err := f.String("general.type"); err != nil || kind != importanceType {
-		return nil, fmt.Errorf("%w: general.type is %q, want %q", ErrImportance, kind, importanceType)
+		return nil, fmt.Errorf("%w: general.type is %.64q, want %q", ErrImportance, kind, importanceType)
 	}
 	m := &Importance{columns: map[string][]float32{}}
 	if names, err := f.Strings(datasetsKey); err == nil {

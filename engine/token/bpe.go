@@ -23,15 +23,13 @@ type merge struct {
 	id, rank int32
 }
 
-// newBytePair reads what is particular to a vocabulary of this kind. unknown stands for a byte
-// that the vocabulary lacks.
-func newBytePair(md Metadata, v *vocabulary, pre preTokenizer, unknown int32) (*bytePair, error) {
+// newBytePair reads what is particular to a vocabulary of this kind. A byte that it lacks is left
+// out of a text, as the models' own tokenizers do: the unknown token that a file may name is there
+// for other uses, and is <|endoftext|> in some.
+func newBytePair(md Metadata, v *vocabulary, pre preTokenizer) (*bytePair, error) {
 	b := &bytePair{pre: pre, alpha: newAlphabet()}
 	for i := range b.bytes {
-		b.bytes[i] = unknown
-		if id, found := v.word(string(b.alpha.runes[i])); found {
-			b.bytes[i] = id
-		}
+		b.bytes[i], _ = v.word(string(b.alpha.runes[i]))
 	}
 	list, err := md.Strings(keyMerges)
 	if err != nil {
@@ -42,14 +40,14 @@ func newBytePair(md Metadata, v *vocabulary, pre preTokenizer, unknown int32) (*
 	for rank, line := range list {
 		left, right, found := cutMerge(line)
 		if !found {
-			return nil, fmt.Errorf("%w: merge %d is %q", ErrVocabulary, rank, line)
+			return nil, fmt.Errorf("%w: merge %d is %.64q", ErrVocabulary, rank, line)
 		}
 		joined = append(append(joined[:0], left...), right...)
 		l, hasLeft := v.ids[left]
 		r, hasRight := v.ids[right]
 		id, hasBoth := v.ids[string(joined)]
 		if !hasLeft || !hasRight || !hasBoth {
-			return nil, fmt.Errorf("%w: merge %d, %q, names an unknown token", ErrVocabulary, rank, line)
+			return nil, fmt.Errorf("%w: merge %d, %.64q, names an unknown token", ErrVocabulary, rank, line)
 		}
 		if _, found := b.merges[[2]int32{l, r}]; !found {
 			b.merges[[2]int32{l, r}] = merge{id: id, rank: int32(rank)}

@@ -32,15 +32,21 @@ func newLexicon(v *vocabulary, keep func(Kind) bool) *lexicon {
 
 // longest gives the longest word that text begins with and its length in bytes, or 0.
 func (l *lexicon) longest(text string) (id int32, size int) {
-	if text == "" {
-		return none, 0
-	}
 	id = none
+	l.each(text, func(i int32, n int) { id, size = i, n })
+	return id, size
+}
+
+// each gives the words that text begins with and their lengths in bytes, the shortest first.
+func (l *lexicon) each(text string, word func(id int32, size int)) {
+	if text == "" {
+		return
+	}
 	low, high := l.first[text[0]], l.first[int(text[0])+1]
 	for depth := 1; low < high; depth++ {
 		// words[low:high] begin with text[:depth]; the shortest of them comes first.
 		if len(l.words[low]) == depth {
-			id, size = l.ids[low], depth
+			word(l.ids[low], depth)
 			low++
 		}
 		if depth == len(text) {
@@ -51,7 +57,6 @@ func (l *lexicon) longest(text string) (id int32, size int) {
 		to := sort.Search(len(span), func(i int) bool { return span[i][depth] > next })
 		low, high = low+from, low+to
 	}
-	return id, size
 }
 
 // find gives the leftmost occurrence of a word in text, the longest where several begin there.

@@ -1,6 +1,9 @@
 package token
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Metadata is the part of a GGUF header that a vocabulary is read from; a *gguf.File is one.
 // Each getter fails when the key is absent or its value is of another type.
@@ -39,6 +42,8 @@ const (
 	keySpacePrefix  = "tokenizer.ggml.add_space_prefix"
 	keyLowercase    = "tokenizer.ggml.normalizer.lowercase"
 	keyStripAccents = "tokenizer.ggml.normalizer.strip_accents"
+	keyCharacterMap = "tokenizer.ggml.precompiled_charsmap"
+	keyMergeSpaces  = "tokenizer.ggml.remove_extra_whitespaces"
 	keyName         = "general.name"
 )
 
@@ -62,19 +67,21 @@ func text(md Metadata, key string) (string, error) {
 }
 
 // tokenID reads the id of a special token of a vocabulary of n tokens. Where the file has none it
-// gives fallback, or none if the vocabulary does not reach that far.
+// gives fallback, or none if the vocabulary does not reach that far. Converters have written -1 as
+// a u32 for a token that a model lacks: that is no id.
 func tokenID(md Metadata, key string, fallback int32, n int) (int32, error) {
-	if !md.Has(key) {
-		if int(fallback) >= n {
-			return none, nil
-		}
-		return fallback, nil
+	id, err := uint64(math.MaxUint32), error(nil)
+	if md.Has(key) {
+		id, err = md.Uint(key)
 	}
-	id, err := md.Uint(key)
-	if err != nil {
+	switch {
+	case err != nil:
 		return none, err
-	}
-	if id >= uint64(n) {
+	case id == math.MaxUint32 && int(fallback) >= n:
+		return none, nil
+	case id == math.MaxUint32:
+		return fallback, nil
+	case id >= uint64(n):
 		return none, fmt.Errorf("%w: %s is %d, of %d tokens", ErrVocabulary, key, id, n)
 	}
 	return int32(id), nil

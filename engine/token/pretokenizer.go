@@ -19,8 +19,20 @@ func newPreTokenizer(name string) (preTokenizer, error) {
 	case "dbrx", "smaug-bpe", "chatglm-bpe", "glm4":
 		p.passes = llama3(3)
 	case "qwen2", "deepseek-r1-qwen", "stablelm2", "hunyuan", "megrez", "solar-open", "grok-2", "kormo",
-		"f2llmv2":
+		"f2llmv2", "bailingmoe", "bailingmoe2", "llada-moe":
 		p.passes = llama3(1)
+	case "minicpm5":
+		// \p{N}{1,3}
+		p.passes, p.wholeWords = append([]pass{byRules(upTo(3, unicode.IsNumber))}, llama3(3)...), true
+	case "laguna":
+		// [^\n]+|\n+
+		p.passes = append([]pass{byRules(run(not(in("\n"))), run(in("\n")))}, llama3(1)...)
+	case "ufakzeka":
+		p.passes = []pass{byRules(llama3Words(1)...)}
+	case "seed-coder":
+		p.passes = seedCoder()
+	case "jais-2":
+		p.passes = jais2()
 	case "qwen35":
 		p.passes = qwen35()
 	case "gpt-2", "mpt", "olmo", "phi-2", "jais", "trillion", "exaone4", "granite-docling", "gigachat",
@@ -49,18 +61,30 @@ func newPreTokenizer(name string) (preTokenizer, error) {
 		p.passes = deepSeekLLM()
 	case "deepseek-coder":
 		p.passes = deepSeekCoder()
-	case "deepseek-v3", "hunyuan-dense", "joyai-llm":
+	case "deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4":
 		p.passes = deepSeekV3()
+	case "spark2_5":
+		p.passes = spark()
+	case "youtu":
+		p.passes, p.wholeWords = youtu(), true
 	case "tekken":
 		p.passes, p.wholeWords, p.bos = []pass{o200k(1, nil)}, true, true
-	case "gpt-4o", "llama4", "kanana2":
+	case "gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2":
 		p.passes = []pass{o200k(3, anyContraction)}
+	case "granite-embed-multi-97m":
+		p.passes, p.wholeWords = []pass{o200k(3, anyContraction)}, true
+	case "tiny_aya", "cohere2moe":
+		// \d{1,3}(?=(?:\d{3})*\b)
+		p.passes = []pass{byRules(thousands(isWordCharacter)), o200k(3, anyContraction)}
+	case "superbpe":
+		// \p{N}+ and, in effect, \d{1,3}(?=(?:\d{3})*(?!\d)): words go on over spaces
+		p.passes = []pass{byRules(run(unicode.IsNumber)), byRules(thousands(unicode.IsDigit))}
 	case "poro-chat", "bloom", "gpt3-finnish":
 		p.passes = []pass{bloom()}
 	case "viking":
 		p.passes = []pass{bloom(), byRules(one(unicode.IsNumber))}
 	default:
-		return p, fmt.Errorf("%w: %q", ErrPreTokenizer, name)
+		return p, fmt.Errorf("%w: %.64q", ErrPreTokenizer, name)
 	}
 	return p, nil
 }
@@ -71,7 +95,7 @@ func gpt2() pass {
 		contraction,
 		after(isSpaceBar, run(unicode.IsLetter)),
 		after(isSpaceBar, run(unicode.IsNumber)),
-		after(isSpaceBar, run(not(unicode.IsSpace, unicode.IsLetter, unicode.IsNumber))),
+		symbols(),
 		gap,
 		run(unicode.IsSpace),
 	)
@@ -80,15 +104,52 @@ func gpt2() pass {
 // llama3 is (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,digits}|
 // ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
 func llama3(digits int) []pass {
+	return []pass{byRules(append([]rule{anyContraction}, llama3Words(digits)...)...)}
+}
+
+// llama3Words is llama3 without its contractions.
+func llama3Words(digits int) []rule {
+	return []rule{
+		llama3Letters(),
+		upTo(digits, unicode.IsNumber),
+		then(symbols(), isLineBreak),
+		lines,
+		gap,
+		run(unicode.IsSpace),
+	}
+}
+
+// llama3Letters is [^\r\n\p{L}\p{N}]?\p{L}+
+func llama3Letters() rule {
+	return after(not(isLineBreak, unicode.IsLetter, unicode.IsNumber), run(unicode.IsLetter))
+}
+
+// symbols is ?[^\s\p{L}\p{N}]+ with a space before.
+func symbols() rule {
+	return after(isSpaceBar, run(not(unicode.IsSpace, unicode.IsLetter, unicode.IsNumber)))
+}
+
+// seedCoder is llama3(1) whose symbols do not take the line breaks behind them.
+func seedCoder() []pass {
 	return []pass{byRules(
 		anyContraction,
-		after(not(isLineBreak, unicode.IsLetter, unicode.IsNumber), run(unicode.IsLetter)),
-		upTo(digits, unicode.IsNumber),
-		then(after(isSpaceBar, run(not(unicode.IsSpace, unicode.IsLetter, unicode.IsNumber))), isLineBreak),
+		llama3Letters(),
+		one(unicode.IsNumber),
+		symbols(),
 		lines,
 		gap,
 		run(unicode.IsSpace),
 	)}
+}
+
+// jais2 is llama3(3) with other white space: \s{512}(?!\S)|\s{256}(?!\S)| ... |\s{4}(?!\S)|
+// \s{1,2}(?!\S)|\s in place of \s+(?!\S)|\s+
+func jais2() []pass {
+	rules := []rule{anyContraction, llama3Letters(), upTo(3, unicode.IsNumber), then(symbols(), isLineBreak), lines}
+	for n := 512; n >= 1; n /= 2 {
+		rules = append(rules, gapOf(n))
+	}
+	return []pass{byRules(append(rules, one(unicode.IsSpace))...)}
 }
 
 // qwen35 is llama3(1) with marks that go with letters:
@@ -122,12 +183,24 @@ func o200k(digits int, suffix rule) pass {
 		ending,
 		starting,
 		upTo(digits, unicode.IsNumber),
-		then(after(isSpaceBar, run(not(unicode.IsSpace, unicode.IsLetter, unicode.IsNumber))),
-			anyOf(isLineBreak, in("/"))),
+		then(symbols(), anyOf(isLineBreak, in("/"))),
 		lines,
 		gap,
 		run(unicode.IsSpace),
 	)
+}
+
+// youtu is [hangul]+|[punctuation]+|[bopomofo]+|[cjk]+ and then o200k of single digits.
+func youtu() []pass {
+	return []pass{
+		byRules(
+			run(ranges("\u3131\u318e\uac00\ud7a3")),
+			run(ranges("\u2014\u2014\u2018\u2019\u201c\u201d\u2026\u2026\u3001\u303f\ufe30\ufe4f\uff01\uff01\uff0c\uff0c\uff1a\uff1b")),
+			run(ranges("\u3105\u312f")),
+			run(ranges(deepSeekV3CJK)),
+		),
+		o200k(1, anyContraction),
+	}
 }
 
 // bloom is ?[^(\s|.,!?…。，、।۔،)]+ with a space before.
@@ -163,24 +236,36 @@ func deepSeekCoder() []pass {
 // [ASCII punctuation][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|
 // \s*[\r\n]+|\s+(?!\S)|\s+
 func deepSeekV3() []pass {
-	marks := anyOf(unicode.IsPunct, unicode.IsSymbol)
-	ascii := func(r rune) bool { return r < 0x80 && marks(r) }
+	marks := after(isSpaceBar, run(isPunctOrSymbol))
+	return deepSeekV3Passes(then(marks, isLineBreak), lines, gap, run(unicode.IsSpace))
+}
+
+// deepSeekV3Passes is deepSeekV3 whose last pass ends with the given rules.
+func deepSeekV3Passes(rest ...rule) []pass {
+	ascii := func(r rune) bool { return r < 0x80 && isPunctOrSymbol(r) }
+	words := []rule{
+		pair(one(ascii), run(isLatin)),
+		after(not(isLineBreak, unicode.IsLetter, isPunctOrSymbol), run(anyOf(unicode.IsLetter, unicode.IsMark))),
+	}
 	return []pass{
 		byRules(upTo(3, unicode.IsNumber)),
-		byRules(run(ranges("\u3040\u30ff\u4e00\u9fa5"))),
-		byRules(
-			pair(one(ascii), run(isLatin)),
-			after(not(isLineBreak, unicode.IsLetter, marks), run(anyOf(unicode.IsLetter, unicode.IsMark))),
-			then(after(isSpaceBar, run(marks)), isLineBreak),
-			lines,
-			gap,
-			run(unicode.IsSpace),
-		),
+		byRules(run(ranges(deepSeekV3CJK))),
+		byRules(append(words, rest...)...),
 	}
+}
+
+// spark is deepSeekV3 with ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+ at the end of its words, and then
+// \p{N}
+func spark() []pass {
+	marks := after(isSpaceBar, run(isPunctOrSymbol))
+	return append(deepSeekV3Passes(marks, one(isLineBreak), gap, run(unicode.IsSpace)), byRules(one(unicode.IsNumber)))
 }
 
 // deepSeekCJK has the pairs of U+0800-U+4E00 with U+4E00-U+9FA5, and of Hangul.
 const deepSeekCJK = "\u0800\u9fa5\uac00\ud7ff"
+
+// deepSeekV3CJK has the pairs of kana and of U+4E00-U+9FA5.
+const deepSeekV3CJK = "\u3040\u30ff\u4e00\u9fa5"
 
 // deepSeekCased has the pairs of first and last of the letters with case that DeepSeek LLM's
 // expression lists: most of \p{Lu}, \p{Ll} and \p{Lt}, but not all.

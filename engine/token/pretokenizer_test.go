@@ -44,7 +44,20 @@ var expressions = map[string][]string{
 	"tekken":         {tekkenExpression},
 	"gpt-4o":         {gpt4oExpression},
 	"bloom":          {bloomExpression},
-	"viking":         {bloomExpression, `\p{N}`},
+	"minicpm5":       {`\p{N}{1,3}`, strings.Replace(llama3Expression, "{1,3}", "+", 1)},
+	"laguna":         {`[^\n]+|[\n]+`, strings.Replace(llama3Expression, "{1,3}", "", 1)},
+	"ufakzeka":       {`[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`},
+	"bailingmoe":     {`'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+`},
+	"seed-coder":     {`(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+`},
+	"jais-2": {strings.Replace(llama3Expression, `|\s+(?!\S)|\s+`,
+		`|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1}`, 1)},
+	"spark2_5": {`\p{N}{1,3}`, "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
+		strings.Replace(strings.Replace(deepSeekV3Words, `[\r\n]*|`, "|", 1), `\s*[\r\n]+`, `[\r\n]`, 1), `\p{N}`},
+	"youtu": {"[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥\u3040-ゟ゠-ヿ]+",
+		strings.Replace(gpt4oExpression, "{1,3}", "", 1)},
+	"tiny_aya": {`\d{1,3}(?=(?:\d{3})*\b)`, gpt4oExpression},
+	"superbpe": {`\p{N}+`, `\d{1,3}(?=(?:\d{3})*(?!\d))`},
+	"viking":   {bloomExpression, `\p{N}`},
 }
 
 // classOf writes pairs of first and last as the inside of a character class.
@@ -125,6 +138,7 @@ func TestPreTokenizersAgreeWithTheirExpressions(t *testing.T) {
 		"Hello, y'all! I'Ll, we'VE 'RE 'd 's", "don't stop'", "12345678 3.14",
 		"ﾊﾝｶｸ　全角！ABC", "Äpfel über Straße ǅ ÅNGSTRÖM", "нещо на Български", "我想在apple工作1314151天～",
 		"កាន់តែពិសេស", "🚀 (normal) 😶‍🌫️ ✅", "a/b//\n/c", "\u00a0nbsp\u2003em\u3000 ", "e\u0301a\u0300", "ABCdefGHI中文JK",
+		"1234567 12 1234a 123456_ 1234567.89 ½12345 12345½", "한국어ㄱ，、ㄅㄆ〿︰", strings.Repeat(" ", 700), strings.Repeat("\t", 70) + "x",
 		"foo_bar(x) += [1];\n\treturn", "１２３４ ①②", "\u2028\u0085\v\f",
 	} {
 		o.compare(t, text)

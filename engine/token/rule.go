@@ -154,6 +154,34 @@ func gap(text string) int {
 	return n
 }
 
+// gapOf matches \s{n}(?!\S).
+func gapOf(n int) rule {
+	exact := exactly(n, unicode.IsSpace)
+	return func(text string) int {
+		i := exact(text)
+		if r, _ := utf8.DecodeRuneInString(text[i:]); i == len(text) || unicode.IsSpace(r) {
+			return i
+		}
+		return 0
+	}
+}
+
+// thousands matches \d{1,3}(?=(?:\d{3})*(?![c])): the digits before the first separator of a number
+// that is written with separators, unless one of c, which has the digits, follows the number.
+func thousands(c class) rule {
+	return func(text string) int {
+		n := leading(text, unicode.IsDigit)
+		if next, _ := utf8.DecodeRuneInString(text[n:]); n == 0 || n < len(text) && c(next) {
+			return 0
+		}
+		first := utf8.RuneCountInString(text[:n]) % 3
+		if first == 0 {
+			first = 3
+		}
+		return upTo(first, unicode.IsDigit)(text)
+	}
+}
+
 // withLower matches [upper]*[lower]+, where some characters are both.
 func withLower(upper, lower class) rule {
 	return func(text string) int {
@@ -211,4 +239,8 @@ func ranges(pairs string) class {
 func isSpaceBar(r rune) bool  { return r == ' ' }
 func isLineBreak(r rune) bool { return r == '\r' || r == '\n' }
 func isDigit(r rune) bool     { return '0' <= r && r <= '9' }
-func isLatin(r rune) bool     { return 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' }
+func isWordCharacter(r rune) bool {
+	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Pc)
+}
+func isPunctOrSymbol(r rune) bool { return unicode.IsPunct(r) || unicode.IsSymbol(r) }
+func isLatin(r rune) bool         { return 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' }

@@ -5,7 +5,7 @@ package token
 var endNames = [...]string{
 	"<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>",
 	"<end_of_turn>", "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]",
-	"<|end_of_text|>", "<end_of_utterance>", "<eos>", "<｜end▁of▁sentence｜>",
+	"<|end_of_text|>", "<end_of_utterance>", "<eos>", "<｜end▁of▁sentence｜>", "[e~[",
 }
 
 // fillEndNames end what a model fills in: padding, and the marks of the next repository or file.
@@ -17,8 +17,11 @@ var fillEndNames = [...]string{
 // fillNames are the texts of the tokens that mark what is before, after and in a gap to fill.
 var fillNames = [...]string{
 	"<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>",
+	"<|code_prefix|>", "<|prefix|>",
 	"<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>", "<SUF>", "▁<SUF>",
+	"<|code_suffix|>", "<|suffix|>",
 	"<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>", "<MID>", "▁<MID>",
+	"<|code_middle|>", "<|middle|>",
 }
 
 // special is what a vocabulary says of tokens that are no text.

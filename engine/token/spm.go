@@ -22,8 +22,8 @@ type sentencePiece struct {
 // newSentencePiece reads what is particular to a vocabulary of this kind. unknown stands for a
 // character when the vocabulary lacks bytes too.
 func newSentencePiece(md Metadata, v *vocabulary, unknown int32) (*sentencePiece, error) {
-	if v.scores == nil {
-		return nil, fmt.Errorf("%w: no %s", ErrVocabulary, keyScores)
+	if err := v.readScores(md); err != nil {
+		return nil, err
 	}
 	prefix, err := boolean(md, keySpacePrefix, true)
 	if err != nil {
@@ -116,11 +116,14 @@ func (s *sentencePiece) word(dst []int32, m *merger, word string) []int32 {
 	return dst
 }
 
+// unescapeSpaces gives the text of a token in which spaces are written as SentencePiece does.
+func unescapeSpaces(token string) string { return strings.ReplaceAll(token, space, " ") }
+
 // piece gives the text that a token stands for.
 func (s *sentencePiece) piece(token string, kind Kind) string {
 	switch kind {
 	case Normal:
-		return strings.ReplaceAll(token, space, " ")
+		return unescapeSpaces(token)
 	case Byte:
 		if b, ok := byteOf(token); ok {
 			return string([]byte{b})

@@ -1,6 +1,7 @@
 // Package token turns text into the ids of a model's vocabulary and back. Vocabularies are read
-// from GGUF metadata and come in three kinds: SentencePiece's byte-pair models (Llama 2, Gemma),
-// byte-level byte pairs (GPT-2, Llama 3, Qwen) and WordPiece (BERT).
+// from GGUF metadata and come in four kinds: SentencePiece's byte-pair models (Llama 2, Gemma) and
+// its unigram models (T5, XLM-RoBERTa), byte-level byte pairs (GPT-2, Llama 3, Qwen) and WordPiece
+// (BERT).
 package token
 
 import (
@@ -58,8 +59,10 @@ func read(md Metadata) (*Tokenizer, error) {
 		err = t.readBytePair(md)
 	case "bert":
 		err = t.readWordPiece(md)
+	case "t5":
+		err = t.readUnigram(md)
 	default:
-		err = fmt.Errorf("%w: %q", ErrModel, kind)
+		err = fmt.Errorf("%w: %.64q", ErrModel, kind)
 	}
 	if err != nil {
 		return nil, err
@@ -112,7 +115,7 @@ func (t *Tokenizer) readBytePair(md Metadata) (err error) {
 		return err
 	}
 	t.addBOS = pre.bos && t.special.bos != none
-	t.model, err = newBytePair(md, t.vocab, pre, t.special.unknown)
+	t.model, err = newBytePair(md, t.vocab, pre)
 	return err
 }
 
@@ -125,6 +128,20 @@ func (t *Tokenizer) readWordPiece(md Metadata) (err error) {
 	t.spacePrefix = true
 	t.model, err = newWordPiece(md, t.vocab, t.special.unknown)
 	return err
+}
+
+func (t *Tokenizer) readUnigram(md Metadata) (err error) {
+	defaults := special{bos: none, eos: 1, unknown: 2, separator: none}
+	if t.special, err = readSpecial(md, t.vocab, defaults); err != nil {
+		return err
+	}
+	t.addEOS = t.special.eos != none
+	model, err := newUnigram(md, t.vocab, t.special.unknown)
+	if err != nil {
+		return err
+	}
+	t.model, t.spacePrefix = model, model.prefix
+	return nil
 }
 
 // readFlags reads which special tokens are put around a text.

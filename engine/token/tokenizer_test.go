@@ -38,6 +38,15 @@ func TestSentencePiece(t *testing.T) {
 	}
 }
 
+func TestSentencePieceWithIntegersForScores(t *testing.T) {
+	words := sentencePieces("a", "b", "ab", "bc", "c").with(header{keySpacePrefix: false})
+	scores := make([]int64, len(words[keyTokens].([]string)))
+	scores[259+2], scores[259+3] = -2, -1
+	if got, want := mustRead(t, words.with(header{keyScores: scores})).Encode(nil, "abc", Options{}), []int32{259, 259 + 3}; !slices.Equal(got, want) {
+		t.Errorf("got %d, want %d", got, want)
+	}
+}
+
 func TestSentencePieceWithoutBytes(t *testing.T) {
 	md := header{keyModel: "llama", keySpacePrefix: false,
 		keyTokens: []string{"<unk>", "<s>", "</s>", "a"}, keyScores: make([]float32, 4),
@@ -87,6 +96,15 @@ func TestBytePair(t *testing.T) {
 	}
 }
 
+// What the vocabulary has no token for is left out, whatever token the file calls unknown.
+func TestBytePairWithoutSomeBytes(t *testing.T) {
+	md := header{keyModel: "gpt2", keyPre: "gpt-2", keyTokens: []string{"<|endoftext|>", "a", "b"},
+		keyMerges: []string{}, keyUnknown: uint64(0), keyScores: []string{"of another type, and not used"}}
+	if got, want := mustRead(t, md).Encode(nil, "a?b\xff", Options{}), []int32{1, 2}; !slices.Equal(got, want) {
+		t.Errorf("got %d, want %d", got, want)
+	}
+}
+
 func TestWordPiece(t *testing.T) {
 	const at = 4
 	words := wordPieces("▁hello", "▁un", "able", "▁,", "▁cafe", "▁我", "▁想", "s", "▁Ab", "▁ab")
@@ -104,6 +122,7 @@ func TestWordPiece(t *testing.T) {
 		{"unless the model has case", cased, "Ab ab", []int32{at + 8, at + 9}},
 		{"Chinese characters are words", words, "我想", []int32{at + 5, at + 6}},
 		{"control characters go", words, "hel\u200dlo\x00", []int32{at}},
+		{"those that are not assigned stay", words, "hello\u0378 hello", []int32{1, at}},
 		{"a word with an unknown part is unknown", words, "unhello hello", []int32{1, at}},
 		{"white space", words, " \t\n", nil},
 	} {
@@ -221,6 +240,7 @@ func TestPhi3DropsSpaceAfterSpecialTokens(t *testing.T) {
 func TestMalformedVocabularies(t *testing.T) {
 	spm, bpe, wpm := sentencePieces("a"), bytePairs("a b"), wordPieces("▁a")
 	nan := append(make([]float32, 259), float32(math.NaN()))
+	infinite := append(make([]float32, 259), float32(math.Inf(1)))
 	for _, test := range []struct {
 		name string
 		md   header
@@ -228,15 +248,16 @@ func TestMalformedVocabularies(t *testing.T) {
 	}{
 		{"no model", header{}, errAbsent},
 		{"a model that is no text", spm.with(header{keyModel: true}), errAbsent},
-		{"an unknown model", spm.with(header{keyModel: "t5"}), ErrModel},
+		{"an unknown model", spm.with(header{keyModel: "rwkv"}), ErrModel},
 		{"an unknown pre-tokenizer", bpe.with(header{keyPre: "x"}), ErrPreTokenizer},
 		{"no tokens", spm.with(header{keyTokens: nil}), errAbsent},
 		{"an empty list of tokens", spm.with(header{keyTokens: []string{}}), ErrVocabulary},
 		{"two tokens of one text", bpe.with(header{keyTokens: []string{"a", "a"}}), ErrVocabulary},
 		{"too few scores", spm.with(header{keyScores: []float32{1}}), ErrVocabulary},
 		{"too many scores", spm.with(header{keyScores: make([]float32, 500)}), ErrVocabulary},
-		{"no scores", spm.with(header{keyScores: nil}), ErrVocabulary},
+		{"no scores", spm.with(header{keyScores: nil}), errAbsent},
 		{"a score that is no number", spm.with(header{keyScores: nan}), ErrVocabulary},
+		{"a score without bound", spm.with(header{keyScores: infinite}), ErrVocabulary},
 		{"too few kinds", spm.with(header{keyKinds: []int64{1}}), ErrVocabulary},
 		{"a kind that is none", bpe.with(header{keyKinds: slices.Repeat([]int64{7}, 257)}), ErrVocabulary},
 		{"a negative kind", bpe.with(header{keyKinds: slices.Repeat([]int64{-1}, 257)}), ErrVocabulary},
@@ -260,6 +281,18 @@ func TestMalformedVocabularies(t *testing.T) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
 		})
+	}
+}
+
+// Converters have written -1 as a u32 for what a model lacks.
+func TestMissingSpecialTokens(t *testing.T) {
+	minus := uint64(math.MaxUint32)
+	tokenizer := mustRead(t, sentencePieces("a").with(header{keyBOS: minus, keySeparator: minus, keyEOT: minus}))
+	if bos, found := tokenizer.BOS(); !found || bos != 1 {
+		t.Errorf("BOS is %d, %t", bos, found)
+	}
+	if _, found := mustRead(t, bytePairs("a b").with(header{keyBOS: minus})).BOS(); found {
+		t.Error("there is a BOS")
 	}
 }
 

@@ -29,11 +29,11 @@ func (k Kind) isText() bool { return k.isWord() || k == Byte }
 type vocabulary struct {
 	tokens []string
 	kinds  []Kind
-	scores []float32 // higher is merged earlier; nil where the file has none
+	scores []float32 // higher is preferred; nil for kinds of vocabulary that have none
 	ids    map[string]int32
 }
 
-// readVocabulary reads the tokens with their kinds and scores. An empty token keeps its id and is
+// readVocabulary reads the tokens with their kinds. An empty token keeps its id and is
 // never found; two tokens of one text are an error, as is a list of another length.
 func readVocabulary(md Metadata) (*vocabulary, error) {
 	tokens, err := md.Strings(keyTokens)
@@ -49,14 +49,11 @@ func readVocabulary(md Metadata) (*vocabulary, error) {
 			continue
 		}
 		if first, found := v.ids[token]; found {
-			return nil, fmt.Errorf("%w: tokens %d and %d are both %q", ErrVocabulary, first, id, token)
+			return nil, fmt.Errorf("%w: tokens %d and %d are both %.64q", ErrVocabulary, first, id, token)
 		}
 		v.ids[token] = int32(id)
 	}
 	if v.kinds, err = readKinds(md, len(tokens)); err != nil {
-		return nil, err
-	}
-	if v.scores, err = readScores(md, len(tokens)); err != nil {
 		return nil, err
 	}
 	return v, nil
@@ -87,24 +84,29 @@ func readKinds(md Metadata, n int) ([]Kind, error) {
 	return all, nil
 }
 
-// readScores reads the scores of n tokens; nil where the file has no list.
-func readScores(md Metadata, n int) ([]float32, error) {
-	if !md.Has(keyScores) {
-		return nil, nil
-	}
+// readScores reads the scores of the tokens. Kinds of vocabulary that do not use them do not ask:
+// their files may have a list that is none.
+func (v *vocabulary) readScores(md Metadata) error {
 	scores, err := md.Floats(keyScores)
-	if err != nil {
-		return nil, err
-	}
-	if len(scores) != n {
-		return nil, fmt.Errorf("%w: %s has %d of %d entries", ErrVocabulary, keyScores, len(scores), n)
-	}
-	for i, score := range scores {
-		if score != score {
-			return nil, fmt.Errorf("%w: the score of token %d is not a number", ErrVocabulary, i)
+	if integers, other := md.Ints(keyScores); other == nil { // some files have them so
+		scores, err = make([]float32, len(integers)), nil
+		for i, score := range integers {
+			scores[i] = float32(score)
 		}
 	}
-	return scores, nil
+	if err != nil {
+		return err
+	}
+	if len(scores) != len(v.tokens) {
+		return fmt.Errorf("%w: %s has %d of %d entries", ErrVocabulary, keyScores, len(scores), len(v.tokens))
+	}
+	for i, score := range scores {
+		if score != score || math.IsInf(float64(score), 0) {
+			return fmt.Errorf("%w: the score of token %d is %v", ErrVocabulary, i, score)
+		}
+	}
+	v.scores = scores
+	return nil
 }
 
 // word finds the token that plain text may become: never one that steers the model.

@@ -12,11 +12,12 @@ func FuzzNew(f *testing.F) {
 	f.Add(byte(0), "<unk>\n<s>\n</s>\n<0x41>\na\nb\nab\n▁", "\x02\x03\x03\x06\x01\x01\x01\x01", "", "ab <s>\xff")
 	f.Add(byte(1), "a\nb\nab\n<|im_end|>\nĠ\nĠa", "\x01\x01\x01\x03\x01\x01", "a b\nĠ a", "ab ab<|im_end|>")
 	f.Add(byte(2), "▁a\nb\n▁,\n[UNK]\n[CLS]", "\x01\x01\x01\x02\x03", "", "ab, A [CLS]")
+	f.Add(byte(3), "<s>\n</s>\n<unk>\n▁\na\n▁ab", "\x03\x03\x02\x01\x01\x04", "", "ab a?")
 	f.Add(byte(5), "a\na", "\x07", "x", "")
 	f.Fuzz(func(t *testing.T, choice byte, tokens, kinds, merges, text string) {
 		md := header{
-			keyModel:  []string{"llama", "gpt2", "bert"}[choice%3],
-			keyPre:    []string{"default", "llama-bpe", "deepseek-v3"}[choice/3%3],
+			keyModel:  []string{"llama", "gpt2", "bert", "t5"}[choice%4],
+			keyPre:    []string{"default", "llama-bpe", "deepseek-v3"}[choice/4%3],
 			keyTokens: strings.Split(tokens, "\n"),
 			keyMerges: strings.Split(merges, "\n"),
 			keyEOT:    uint64(choice / 16),

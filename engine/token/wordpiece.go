@@ -73,7 +73,7 @@ func (w *wordPiece) words(text string) []string {
 		switch {
 		case unicode.IsSpace(r):
 			end()
-		case r == unicode.ReplacementChar, unicode.In(r, unicode.C), w.strip && unicode.Is(unicode.Mn, r):
+		case r == unicode.ReplacementChar, isControl(r), w.strip && unicode.Is(unicode.Mn, r):
 		case unicode.IsPunct(r), r < 0x80 && unicode.IsSymbol(r), isChinese(r):
 			end()
 			words = append(words, string(r))
@@ -88,6 +88,10 @@ func (w *wordPiece) words(text string) []string {
 	return words
 }
 
+// isControl reports whether r is a control or a format character, or one of private use. Characters
+// that Unicode has not assigned are none of them: they stay, and make a word unknown.
+func isControl(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs) }
+
 // isChinese reports whether BERT takes r for a CJK ideograph,
 // https://github.com/google-research/bert/blob/master/tokenization.py.
 func isChinese(r rune) bool {
@@ -100,7 +104,7 @@ func isChinese(r rune) bool {
 // piece gives the text that a token stands for.
 func (w *wordPiece) piece(token string, kind Kind) string {
 	if kind == Normal {
-		return strings.ReplaceAll(token, space, " ")
+		return unescapeSpaces(token)
 	}
 	return token
 }

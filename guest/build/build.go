@@ -10,9 +10,12 @@ import (
 	"path/filepath"
 )
 
-// Compiler is the one whose output guest.wasm is, byte for byte: that of Debian's
-// packages clang-19 and lld-19, version 19.1.7.
-const Compiler = "clang-19"
+// Compiler is the one whose output guest.wasm is, byte for byte, in this Version: that
+// of Debian's packages clang-19 and lld-19.
+const (
+	Compiler = "clang-19"
+	Version  = "19.1.7"
+)
 
 // flags are those of every guest.
 var flags = []string{

@@ -69,7 +69,7 @@ func newRig(t testing.TB) *rig {
 // settled waits until something is as it has to be.
 func settled(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			stacks := make([]byte, 1<<16)
 			t.Errorf("%s are not given back\n%s", what, stacks[:runtime.Stack(stacks, true)])

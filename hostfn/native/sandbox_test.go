@@ -147,13 +147,18 @@ func returns(code int32) func(error) bool {
 func TestCancelled(t *testing.T) {
 	r := newRig(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(100*time.Millisecond, cancel)
-	m, err := r.host.Load(t.Context(), assemble(t, hostile("", life(`(loop (br 0)) (i32.const 0)`))))
+	defer cancel()
+	m, err := r.host.Load(t.Context(), assemble(t, hostile(imports("emit"), life(`(drop (call $emit (i32.const 0) (i64.const 0) (i64.const 1))) (loop (br 0)) (i32.const 0)`))))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Release()
-	g, err := hostfn.NewGuest(ctx, r.config(hostfn.Limits{}))
+	c := r.config(hostfn.Limits{})
+	c.Emit = func(context.Context, uint32, []byte) error { // it is under way
+		go cancel()
+		return nil
+	}
+	g, err := hostfn.NewGuest(ctx, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +199,7 @@ func TestPointers(t *testing.T) {
 					(local.set $at (i64.add (local.get $at) (i64.const 1)))
 					(br_if 0 (i64.lt_u (local.get $at) (i64.const 65536))))
 				(local.get $e))`)
-			err := r.run(t, t.Context(), assemble(t, text), r.config(hostfn.Limits{WallTime: time.Second}))
+			err := r.run(t, t.Context(), assemble(t, text), r.config(hostfn.Limits{WallTime: time.Minute}))
 			var exit *hostfn.ExitError
 			if !errors.As(err, &exit) || exit.Code == 99 || exit.Code == int32(abi.IO) {
 				t.Errorf("%s.%s with %s: %v", f.Module, f.Name, pointer, err)

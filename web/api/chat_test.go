@@ -279,7 +279,7 @@ func TestStreamFails(t *testing.T) {
 		"/v1/chat/completions": question(`"stream":true,"ignore_eos":true,"max_tokens":400`),
 		"/v1/responses":        `{"input":"x","stream":true,"ignore_eos":true,"max_output_tokens":400}`,
 	} {
-		r := newRig(t, nil, nil)
+		r := newRig(t, slowly, nil)
 		q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.server.URL+path, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)

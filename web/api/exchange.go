@@ -104,6 +104,9 @@ func (x *exchange) body() ([]byte, error) {
 		// A page may send what a form sends to any server without asking it first.
 		return nil, &httpError{http.StatusUnsupportedMediaType, service.Invalid("", "Content-Type has to be application/json")}
 	}
+	if c := x.r.Header.Get("Content-Encoding"); c != "" && !strings.EqualFold(c, "identity") {
+		return nil, &httpError{http.StatusUnsupportedMediaType, service.Invalid("", "Content-Encoding: requests are read as they are, and not decoded")}
+	}
 	most := x.server.options.Limits.Body
 	tooLarge := &httpError{http.StatusRequestEntityTooLarge, service.Invalid("", "the request has more than %d bytes", most)}
 	if x.r.ContentLength > most {

@@ -115,6 +115,9 @@ func (s *Server) host(host string) bool {
 	if s.options.Hosts == nil || !s.service.Keyless() {
 		return true
 	}
+	if host == "" {
+		return true // probes of HTTP/1.0 say none, and browsers always do
+	}
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}

@@ -34,7 +34,8 @@ func TestErrors(t *testing.T) {
 		{"/v1/chat/completions", "", nil, 405, "only POST"},
 		{"/health", "{}", nil, 405, "only GET and HEAD"},
 		{"/v1/chat/completions", "{", nil, 400, "no JSON object"},
-		{"/v1/chat/completions", "[]", nil, 400, "no JSON object"},
+		{"/v1/chat/completions", "[]", nil, 400, "no JSON object: it is an array"},
+		{"/v1/chat/completions", "[", nil, 400, "unexpected end"},
 		{"/v1/chat/completions", `{"messages":[],"x":` + strings.Repeat("[", 20) + strings.Repeat("]", 20) + "}", nil, 400, "16 deep"},
 		{"/v1/chat/completions", question(`"user":"` + strings.Repeat("u", 5000) + `"`), nil, 413, "4096"},
 		{"/v1/chat/completions", question(""), []string{"Content-Type", "text/plain"}, 415, "application/json"},
@@ -45,7 +46,25 @@ func TestErrors(t *testing.T) {
 		{"/v1/chat/completions", question(`"guided_regex":"("`), nil, 400, "INVALID_REQUEST"},
 		{"/v1/chat/completions", question(`"logit_bias":{"99999999":1}`), nil, 400, "99999999"},
 		{"/v1/completions", `{"prompt":"` + strings.Repeat("word ", 600) + `"}`, nil, 400, "CONTEXT_OVERFLOW"},
-		{"/v1/completions", `{"prompt":[99999999]}`, nil, 400, "99999999"},
+		{"/v1/completions", `{"prompt":[99999999]}`, nil, 400, `"param":"prompt"`},
+		{"/v1/completions", `{"prompt":[1,null]}`, nil, 400, `"param":"prompt"`},
+		{"/v1/completions", `{"prompt":"a","logit_bias":{"5":null}}`, nil, 400, `"param":"logit_bias"`},
+		{"/v1/completions", `{"prompt":"a","guided_choice":["a",null]}`, nil, 400, `"param":"guided_choice"`},
+		{"/v1/completions", `{"prompt":"a","user":5}`, nil, 400, `"param":"user"`},
+		{"/v1/embeddings", `{"input":[[1,null]]}`, nil, 400, `"param":"input"`},
+		{"/detokenize", `{"tokens":[null]}`, nil, 400, `"param":"tokens"`},
+		{"/v1/completions", `{"prompt":[-1]}`, nil, 400, `"param":"prompt"`},
+		{"/v1/completions", `{"prompt":"a","stop_token_ids":[2048]}`, nil, 400, `"param":"stop_token_ids"`},
+		{"/v1/completions", `{"prompt":"` + strings.Repeat("word ", 600) + `"}`, nil, 400, "maximum context length of the model is 512"},
+		{"/v1/embeddings", `{"input":[[1],[99999999]]}`, nil, 400, `"param":"input"`},
+		{"/v1/chat/completions", question(`"logit_bias":{"99999999":1}`), nil, 400, `"param":"logit_bias"`},
+		{"/v1/chat/completions", question(`"temperature":1e999`), nil, 400, "1e999 cannot be read as a number"},
+		{"/v1/chat/completions", question(`"ignore_eos":true,"guided_regex":"a"`), nil, 400, `"param":"ignore_eos"`},
+		{"/v1/chat/completions", question(`"guided_choice":["a"],"guided_regex":"a"`), nil, 400, "guided_choice: an answer is held to one grammar, and there is guided_regex"},
+		{"/v1/chat/completions", question(`"guided_json":{"not":{}}`), nil, 400, `"guided_json: schema #: not: the keyword: unsupported in a grammar","type":"invalid_request_error","param":"guided_json"`},
+		{"/v1/chat/completions", question(`"tool_choice":"required","tools":[{"type":"function","function":{"name":"f","parameters":{"not":{}}}}]`), nil, 400, `"param":"tools"`},
+		{"/v1/chat/completions", `{"messages":[{"role":"user","content":[{"type":"text"}]}]}`, nil, 400, "messages[0].content[0].text"},
+		{"/v1/chat/completions", question(""), []string{"Content-Encoding", "gzip"}, 415, "Content-Encoding"},
 		{"/detokenize", `{"tokens":[99999999]}`, nil, 400, "99999999"},
 		{"/health", "", []string{"Host", "evil.example"}, 421, "FORBIDDEN"},
 		{"/health", "", []string{"Host", "localhost:8080"}, 200, "ok"},
@@ -173,7 +192,7 @@ func TestKeys(t *testing.T) {
 
 // TestGone ends what a client has left, and drops a client that reads nothing.
 func TestGone(t *testing.T) {
-	r := newRig(t, nil, func(o *Options) { o.WriteTimeout = 300 * time.Millisecond })
+	r := newRig(t, nil, func(o *Options) { o.WriteTimeout = time.Second })
 	body := question(`"stream":true,"ignore_eos":true,"max_tokens":450,"n":4,"logprobs":true,"top_logprobs":20`)
 	open := func() *net.TCPConn {
 		c, err := net.Dial("tcp", r.server.Listener.Addr().String())
@@ -254,7 +273,7 @@ func TestSlowBody(t *testing.T) {
 	if _, err := c.Write([]byte("POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")); err != nil {
 		t.Fatal(err)
 	}
-	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -262,5 +281,26 @@ func TestSlowBody(t *testing.T) {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusRequestTimeout {
 		t.Error(resp.Status)
+	}
+}
+
+// TestProbe answers a load balancer that asks in HTTP/1.0, and names no host.
+func TestProbe(t *testing.T) {
+	r := newRig(t, nil, func(o *Options) { o.Hosts = []string{"localhost"} })
+	c, err := net.Dial("tcp", r.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte("GET /health HTTP/1.0\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("%s", resp.Status)
 	}
 }

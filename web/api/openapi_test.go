@@ -53,6 +53,43 @@ func TestDescription(t *testing.T) {
 	}
 }
 
+// TestNullable says in each schema that may be null what else it may be: without a
+// type "nullable" means nothing.
+// https://spec.openapis.org/oas/v3.0.3#fixed-fields-20
+func TestNullable(t *testing.T) {
+	text, err := description(t).MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc any
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	var walk func(path string, v any)
+	walk = func(path string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if v["nullable"] == true {
+				if seen++; v["type"] == nil {
+					t.Errorf("%s is nullable, and has no type", path)
+				}
+			}
+			for name, x := range v {
+				walk(path+"/"+name, x)
+			}
+		case []any:
+			for _, x := range v {
+				walk(path, x)
+			}
+		}
+	}
+	walk("#", doc)
+	if seen == 0 {
+		t.Error("nothing is nullable")
+	}
+}
+
 // held checks a request, unless it is a bad one, and its response.
 func held(t testing.TB, doc *openapi3.T, q *http.Request, body string, resp *http.Response, answer string) {
 	t.Helper()

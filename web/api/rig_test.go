@@ -1,20 +1,14 @@
 package api
 
 import (
-	"bytes"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 
-	embedded "github.com/realm-webgpu/realm/e2e/models"
 	"github.com/realm-webgpu/realm/engine"
-	"github.com/realm-webgpu/realm/engine/gguf"
-	"github.com/realm-webgpu/realm/guest"
+	"github.com/realm-webgpu/realm/web/internal/webtest"
 	"github.com/realm-webgpu/realm/web/service"
 )
 
@@ -23,77 +17,27 @@ type rig struct {
 	service *service.Service
 	server  *httptest.Server
 	admin   *httptest.Server
-	log     *lines
+	log     *webtest.Log
 }
-
-// lines are those of a log.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func atlas() (*gguf.File, error) { return gguf.Read(bytes.NewReader(embedded.Atlas)) }
 
 // newRig makes one; change what it is made of with the functions, which may be nil.
 func newRig(t testing.TB, changeService func(*service.Options), change func(*Options)) *rig {
 	t.Helper()
-	e, err := engine.Open(engine.Options{Device: "cpu", CacheDir: engine.NoCache})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	so := service.Options{
-		Engine: e,
-		Live: service.Live{
-			Guest:  guest.Module,
-			Models: []service.ModelSpec{{Name: "atlas", Open: atlas, Load: engine.LoadOptions{CacheTokens: 4096}}},
-		},
-	}
-	if changeService != nil {
-		changeService(&so)
-	}
-	s, err := service.New(t.Context(), so)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	r := &rig{service: s, log: &lines{}}
-	o := Options{Service: s, Version: "test", Log: slog.New(slog.NewJSONHandler(r.log, nil))}
+	model := service.ModelSpec{Name: "atlas", Open: webtest.Atlas, Load: engine.LoadOptions{CacheTokens: 4096}}
+	r := &rig{service: webtest.Service(t, model, changeService), log: &webtest.Log{}}
+	o := Options{Service: r.service, Version: "test", Log: r.log.Logger()}
 	if change != nil {
 		change(&o)
 	}
 	x := New(o)
-	r.server, r.admin = httptest.NewUnstartedServer(x.Handler()), httptest.NewServer(x.Admin())
-	r.server.Config.ConnState = func(c net.Conn, s http.ConnState) {
-		if s == http.StateNew { // the system takes little for who does not read
-			_ = c.(*net.TCPConn).SetWriteBuffer(4 << 10)
-		}
-	}
-	r.server.Start()
-	t.Cleanup(r.server.Close)
+	r.server, r.admin = webtest.Serve(t, x.Handler()), httptest.NewServer(x.Admin())
 	t.Cleanup(r.admin.Close)
 	return r
 }
+
+// slowly has guests make so few calls in a second that an answer of some hundred tokens
+// takes a minute: it does not end by itself while a test looks at it.
+func slowly(o *service.Options) { o.Limits.Guest.CallsPerSecond = 20 }
 
 // do sends a request; a body makes it a POST.
 func (r *rig) do(t testing.TB, path, body string, headers ...string) (*http.Response, string) {

@@ -136,7 +136,7 @@ func (s *Server) handler(routes []route, others map[string]http.Handler) http.Ha
 	}
 	if others["/"] == nil {
 		mux.Handle("/", s.serve(route{path: "/", handle: func(_ *Server, x *exchange) error {
-			return &httpError{http.StatusNotFound, service.Invalid("", "there is nothing at %s", x.r.URL.Path)}
+			return &httpError{http.StatusNotFound, service.Invalid("", "there is nothing at %.200s", x.r.URL.Path)}
 		}}))
 	}
 	return s.guard(s.cors(mux))

@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"bytes"
 	"io"
 	"net/http/httptest"
 	"regexp"
@@ -13,14 +12,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	embedded "github.com/realm-webgpu/realm/e2e/models"
 	"github.com/realm-webgpu/realm/engine"
-	"github.com/realm-webgpu/realm/engine/gguf"
 	"github.com/realm-webgpu/realm/guest"
+	"github.com/realm-webgpu/realm/web/internal/webtest"
 	"github.com/realm-webgpu/realm/web/service"
 )
-
-func atlas() (*gguf.File, error) { return gguf.Read(bytes.NewReader(embedded.Atlas)) }
 
 // scrape returns what Prometheus reads, by name and labels.
 func scrape(t *testing.T, m *Metrics) map[string]float64 {
@@ -48,20 +44,9 @@ func scrape(t *testing.T, m *Metrics) map[string]float64 {
 
 // TestMetrics has real calls counted, and the state of a real service.
 func TestMetrics(t *testing.T) {
-	e, err := engine.Open(engine.Options{Device: "cpu", CacheDir: engine.NoCache})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
 	m := New(Options{})
-	s, err := service.New(t.Context(), service.Options{Engine: e, Observer: m, Live: service.Live{
-		Guest:  guest.Module,
-		Models: []service.ModelSpec{{Name: "atlas", Open: atlas, Load: engine.LoadOptions{CacheTokens: 4096}}},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	model := service.ModelSpec{Name: "atlas", Open: webtest.Atlas, Load: engine.LoadOptions{CacheTokens: 4096}}
+	s := webtest.Service(t, model, func(o *service.Options) { o.Observer = m })
 	if _, ok := scrape(t, m)["vllm:num_requests_running"]; ok {
 		t.Error("there is a state of no service")
 	}

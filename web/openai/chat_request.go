@@ -40,9 +40,10 @@ func ParseChat(data []byte, l Limits) (*ChatRequest, error) {
 		}
 	}
 	q.Grammar = besideTools(o, "response_format", &r.Chat, constraint(o, l))
+	ending(o, q, &r.Chat)
 	q.Speculative = speculation(o, l)
 	r.Chat.Template = template(o)
-	accounts(o)
+	accounts(o, l)
 	modalities(o)
 	o.refuse("audio", "prediction", "web_search_options", "moderation")
 	if err := o.end(); err != nil {

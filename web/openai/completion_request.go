@@ -70,8 +70,9 @@ func ParseCompletion(data []byte, l Limits) (*CompletionRequest, error) {
 	// are written with them where a template is done by hand.
 	q.Special = o.flag("parse_special", true)
 	q.Grammar = constraint(o, l)
+	ending(o, q, nil)
 	q.Speculative = speculation(o, l)
-	accounts(o)
+	accounts(o, l)
 	if err := o.end(); err != nil {
 		return nil, err
 	}
@@ -136,7 +137,7 @@ func prompt(o *object, name, path string, raw json.RawMessage, l Limits) (Prompt
 		}
 	case "an array":
 		p.Tokens = []int32{}
-		if json.Unmarshal(raw, &p.Tokens) != nil {
+		if !decode(raw, &p.Tokens) {
 			break
 		}
 		if len(p.Tokens) == 0 || len(p.Tokens) > l.Tokens {

@@ -25,7 +25,7 @@ func ParseEmbedding(data []byte, l Limits) (*EmbeddingRequest, error) {
 	r := &EmbeddingRequest{Model: o.text("model", l.Name), Inputs: prompts(o, "input", l, l.Inputs)}
 	r.Base64 = o.choice("encoding_format", "float", "base64") == "base64"
 	r.Dimensions, _ = o.count("dimensions", 1, 1<<20)
-	o.accept("user")
+	o.text("user", int(l.Body))
 	if err := o.end(); err != nil {
 		return nil, err
 	}

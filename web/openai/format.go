@@ -6,7 +6,17 @@ import (
 	"strings"
 
 	"github.com/realm-webgpu/realm/guest"
+	"github.com/realm-webgpu/realm/web/service"
 )
+
+// ending refuses to go on behind the end of an answer that is held to a grammar: there
+// is nothing to go on with.
+func ending(o *object, q *guest.Request, c *service.Chat) {
+	calls := c != nil && (c.Choice == service.ToolRequired || c.Choice == service.ToolNamed)
+	if q.IgnoreEOS && (q.Grammar != nil || calls) {
+		o.fail("ignore_eos", "is not for an answer that is held to a grammar, which says where it ends")
+	}
+}
 
 // anyObject is the schema of json_object.
 const anyObject = `{"type":"object"}`
@@ -44,6 +54,9 @@ func responseFormat(o *object, l Limits) *guest.Grammar {
 	}()
 	switch f.choice("type", "text", "json_object", "json_schema") {
 	case "json_object":
+		if g := schema(f, "schema", l); g != nil {
+			return g // as llama.cpp's server has it
+		}
 		return &guest.Grammar{Kind: "schema", Text: anyObject}
 	case "json_schema":
 		s := f.object("json_schema")
@@ -99,6 +112,7 @@ func bounded(o *object, name string, l Limits, g *guest.Grammar) *guest.Grammar 
 	if len(g.Text) > l.Grammar {
 		o.fail(name, "%d bytes, at most %d", len(g.Text), l.Grammar)
 	}
+	g.From = o.at(name)
 	return g
 }
 
@@ -122,7 +136,7 @@ func grammar(o *object, l Limits) *guest.Grammar {
 	if g == nil {
 		return nil
 	}
-	out := &guest.Grammar{Kind: g.choice("kind", "schema", "regex", "ebnf")}
+	out := &guest.Grammar{Kind: g.choice("kind", "schema", "regex", "ebnf"), From: name}
 	if out.Kind == "" {
 		g.fail("kind", "is missing")
 	}
@@ -160,7 +174,7 @@ func oneOf(o *object, l Limits, prefix string) *guest.Grammar {
 		textGrammar(o, prefix+"grammar", "ebnf", l),
 	} {
 		if g != nil && found != nil {
-			o.fail("", "an answer is held to one grammar")
+			o.keep(service.Invalid(g.From, "%s: an answer is held to one grammar, and there is %s", g.From, found.From))
 		}
 		if g != nil {
 			found = g

@@ -136,6 +136,9 @@ func content(o *object, name string) string {
 	o.objects(name, 1<<16, func(p *object) {
 		switch kind := p.text("type", 64); kind {
 		case "text", "input_text", "output_text", "reasoning_text", "summary_text":
+			if !p.has("text") {
+				p.fail("text", "is missing")
+			}
 			b.WriteString(p.text("text", len(raw)))
 			p.accept("annotations", "logprobs", "cache_control", "prompt_cache_breakpoint")
 		case "refusal":

@@ -68,7 +68,7 @@ func readObject(path string, raw json.RawMessage) *object {
 	o := &object{path: path}
 	if err := json.Unmarshal(raw, &o.members); err != nil || o.members == nil {
 		switch what := kindOf(raw); {
-		case path == "" && err != nil:
+		case path == "" && err != nil && (what == "an object" || !json.Valid(raw)):
 			o.err = service.Invalid("", "the request is no JSON object: %v", err)
 		case path == "":
 			o.err = service.Invalid("", "the request is no JSON object: it is %s", what)
@@ -150,11 +150,37 @@ func (o *object) read(name, what string, into any) bool {
 	if raw == nil {
 		return false
 	}
-	if json.Unmarshal(raw, into) != nil {
-		o.fail(name, "%s is expected, not %s", what, kindOf(raw))
+	if !decode(raw, into) {
+		if got := kindOf(raw); strings.Contains(what, got) { // such as 1e999, or [1] for texts
+			o.fail(name, "%s cannot be read as %s", clip(string(raw)), what)
+		} else {
+			o.fail(name, "%s is expected, not %s", what, got)
+		}
 		return false
 	}
 	return true
+}
+
+// decode reads a value, and reports whether it is one. Within a list of numbers or of
+// texts null is none, though it is as good as no member.
+func decode(raw json.RawMessage, into any) bool {
+	if json.Unmarshal(raw, into) != nil {
+		return false
+	}
+	var all []json.RawMessage
+	switch into.(type) {
+	case *[]int32, *[]string:
+		if json.Unmarshal(raw, &all) != nil {
+			return false
+		}
+	case *map[string]float64:
+		var members map[string]json.RawMessage
+		if json.Unmarshal(raw, &members) != nil {
+			return false
+		}
+		all = slices.Collect(maps.Values(members))
+	}
+	return !slices.ContainsFunc(all, func(x json.RawMessage) bool { return string(x) == "null" })
 }
 
 // text reads a string of at most so many bytes.

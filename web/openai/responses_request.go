@@ -51,7 +51,7 @@ func ParseResponses(data []byte, l Limits) (*ResponsesRequest, error) {
 	r := &ResponsesRequest{}
 	r.echo(o)
 	r.target.read(o, l)
-	accounts(o)
+	accounts(o, l)
 	o.refuse("previous_response_id", "conversation", "prompt", "context_management", "moderation", "access_programs", "image")
 	if o.flag("background", false) {
 		o.fail("background", "is not supported: this server keeps no answers")
@@ -67,6 +67,7 @@ func ParseResponses(data []byte, l Limits) (*ResponsesRequest, error) {
 	q.MaxTokens, _ = o.count("max_output_tokens", 1, maxTokens)
 	r.logprobs(o, l)
 	r.format(o, l)
+	ending(o, q, &r.Chat)
 	q.Grammar = besideTools(o, "text", &r.Chat, q.Grammar)
 	q.Speculative = speculation(o, l)
 	r.reasoning(o)

@@ -44,8 +44,13 @@ func (t *target) read(o *object, l Limits) {
 
 // accounts passes over what says who asks, how it is billed and where it is cached. An
 // answer is the same whatever they are.
-func accounts(o *object) {
-	o.accept("user", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options")
+func accounts(o *object, l Limits) {
+	for _, name := range []string{"user", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"} {
+		o.text(name, int(l.Body))
+	}
+	for _, name := range []string{"metadata", "prompt_cache_options"} {
+		o.object(name)
+	}
 	if o.flag("store", false) {
 		o.fail("store", "is not supported: this server keeps no answers")
 	}

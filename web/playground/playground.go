@@ -1,6 +1,6 @@
 // Package playground is the page that realm serve has at /: a person's way to the models
 // of a server. It is plain HTML, CSS and JavaScript modules, which are served as they
-// stand in page; what it says to the server goes over the WebSocket of package ws.
+// stand in page and in package assets; what it says to the server goes over the WebSocket of package ws.
 package playground
 
 import (
@@ -15,6 +15,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/realm-webgpu/realm/web/assets"
 )
 
 //go:embed page
@@ -49,20 +51,10 @@ type file struct {
 
 // Handler serves the page at / and its files below Prefix.
 func Handler() http.Handler {
-	files := map[string]file{}
-	err := fs.WalkDir(page, "page", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		f, err := newFile(name)
-		files[Prefix+strings.TrimPrefix(name, "page/")] = f
-		return err
-	})
+	files, err := files()
 	if err != nil {
-		panic("playground: " + err.Error()) // the files are part of the program
+		panic("playground: " + err.Error()) // they are part of the program
 	}
-	files["/"] = files[Prefix+"index.html"]
-	delete(files, Prefix+"index.html") // its links are those of /
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, ok := files[r.URL.Path]
 		if !ok {
@@ -73,14 +65,36 @@ func Handler() http.Handler {
 	})
 }
 
-func newFile(name string) (file, error) {
+// files returns all files of the page, by the paths that they are served at.
+func files() (map[string]file, error) {
+	plain, err := contents()
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]file{}
+	for name, text := range plain {
+		if files[Prefix+name], err = newFile(name, text); err != nil {
+			return nil, err
+		}
+	}
+	files["/"] = files[Prefix+"index.html"]
+	delete(files, Prefix+"index.html") // its links are those of /
+	return files, nil
+}
+
+// contents returns what the page's files have, by their names.
+func contents() (map[string][]byte, error) {
+	own, err := fs.Sub(page, "page")
+	if err != nil {
+		return nil, err
+	}
+	return assets.With(own)
+}
+
+func newFile(name string, plain []byte) (file, error) {
 	kind, ok := types[path.Ext(name)]
 	if !ok {
 		return file{}, fmt.Errorf("%s: its content type is not known", name)
-	}
-	plain, err := page.ReadFile(name)
-	if err != nil {
-		return file{}, err
 	}
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -34,19 +33,22 @@ func body(t *testing.T, r *http.Response) string {
 	return string(b)
 }
 
+// pageFiles are the contents of the page's files, by their names.
+func pageFiles(t *testing.T) map[string][]byte {
+	t.Helper()
+	files, err := contents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
 // TestFiles serves every file under the policy, plain, by gzip, and not at all to those
 // that have it.
 func TestFiles(t *testing.T) {
-	err := fs.WalkDir(page, "page", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		want, err := page.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		target := Prefix + path.Base(name)
-		if name == "page/index.html" {
+	for name, want := range pageFiles(t) {
+		target := Prefix + name
+		if name == "index.html" {
 			target = "/"
 		}
 		r := get(t, http.MethodGet, target)
@@ -76,10 +78,6 @@ func TestFiles(t *testing.T) {
 		if r := get(t, http.MethodGet, target, "If-None-Match", packed.Header.Get("ETag")); r.StatusCode != http.StatusOK {
 			t.Errorf("%s, plain, where the browser has it by gzip: status %d", target, r.StatusCode)
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -106,39 +104,30 @@ var imports = regexp.MustCompile(`(?m)^(?:import|export) .*from "(.+)";$|import\
 
 // TestModules holds the page to what it may have and what there is.
 func TestModules(t *testing.T) {
-	entries, err := page.ReadDir("page")
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := pageFiles(t)
 	used := map[string]bool{"main.js": true, "index.html": true}
-	for _, e := range entries {
-		data, err := page.ReadFile("page/" + e.Name())
-		if err != nil {
-			t.Fatal(err)
-		}
+	for name, data := range files {
 		if found := forbidden.Find(data); found != nil {
-			t.Errorf("%s has %q", e.Name(), found)
+			t.Errorf("%s has %q", name, found)
 		}
 		if n := bytes.Count(data, []byte("\n")); n > 400 {
-			t.Errorf("%s has %d lines: what is the part that has a name of its own?", e.Name(), n)
+			t.Errorf("%s has %d lines: what is the part that has a name of its own?", name, n)
 		}
 		for _, m := range imports.FindAllStringSubmatch(string(data), -1) {
-			name := strings.TrimPrefix(m[1]+m[2], "./")
-			if _, err := page.ReadFile("page/" + name); err != nil {
-				t.Errorf("%s imports %s: %v", e.Name(), name, err)
-			}
-			used[name] = true
+			used[strings.TrimPrefix(m[1]+m[2], "./")] = true
 		}
 		for _, m := range regexp.MustCompile(`(?:href|src)="playground/(.+?)"`).FindAllStringSubmatch(string(data), -1) {
-			if _, err := page.ReadFile("page/" + m[1]); err != nil {
-				t.Errorf("%s: %v", e.Name(), err)
-			}
 			used[m[1]] = true
 		}
 	}
-	for _, e := range entries {
-		if !used[e.Name()] {
-			t.Errorf("%s is used by nothing", e.Name())
+	for name := range used {
+		if _, ok := files[name]; !ok {
+			t.Errorf("%s is used and not there", name)
+		}
+	}
+	for name := range files {
+		if !used[name] {
+			t.Errorf("%s is used by nothing", name)
 		}
 	}
 }

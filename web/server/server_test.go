@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,12 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	embedded "github.com/realm-webgpu/realm/e2e/models"
 	"github.com/realm-webgpu/realm/web/config"
+	"github.com/realm-webgpu/realm/web/internal/webtest"
 	"github.com/realm-webgpu/realm/web/tenant"
 )
 
@@ -35,33 +34,15 @@ type running struct {
 	*Server
 	url, admin string
 	stop       func() error // ends it, and returns what Run did
-	log        *lines
-}
-
-// lines are those of a log.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	log        *webtest.Log
 }
 
 // start runs a server until the test has ended.
 func start(t *testing.T, c *config.Config) *running {
 	t.Helper()
-	r := &running{log: &lines{}}
+	r := &running{log: &webtest.Log{}}
 	var err error
-	r.Server, err = New(t.Context(), c, Options{Version: "test", Log: slog.New(slog.NewJSONHandler(r.log, nil))})
+	r.Server, err = New(t.Context(), c, Options{Version: "test", Log: r.log.Logger()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,27 +83,15 @@ func start(t *testing.T, c *config.Config) *running {
 // post sends JSON and returns what came back.
 func (r *running) post(t *testing.T, path, key, body string) (status int, answer map[string]any) {
 	t.Helper()
-	q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	q.Header.Set("Content-Type", "application/json")
+	var headers []string
 	if key != "" {
-		q.Header.Set("Authorization", "Bearer "+key)
+		headers = []string{"Authorization", "Bearer " + key}
 	}
-	p, err := http.DefaultClient.Do(q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Body.Close()
-	text, err := io.ReadAll(p.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, &answer); err != nil {
+	status, text := send(t, http.MethodPost, r.url+path, body, headers...)
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	return p.StatusCode, answer
+	return status, answer
 }
 
 // content is the text of an answer.

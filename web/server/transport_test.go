@@ -102,9 +102,9 @@ origins = ["https://*.example.com"]
 connections = 2
 max-frame = "2KiB"
 calls = 1
-ping = "300ms"
 `))
-	a, b := r.socket(t), r.socket(t, "Origin", "https://a.example.com")
+	a := r.socket(t)
+	r.socket(t, "Origin", "https://a.example.com")
 	url := "ws" + strings.TrimPrefix(r.url, "http") + "/ws"
 	if _, resp, err := websocket.DefaultDialer.DialContext(t.Context(), url, nil); err == nil || resp == nil || resp.StatusCode != 503 {
 		t.Errorf("a third connection: %v", err)
@@ -130,8 +130,6 @@ ping = "300ms"
 		t.Fatal(err)
 	}
 	wantClose(t, a, websocket.CloseMessageTooBig)
-	b.SetPingHandler(func(string) error { return nil })
-	wantClose(t, b, websocket.ClosePolicyViolation) // pings were not answered
 	for _, c := range []struct {
 		headers []string
 		status  int
@@ -161,6 +159,14 @@ ping = "300ms"
 			t.Errorf("pages of %s may ask: %v", origin, got)
 		}
 	}
+}
+
+// TestPingOptions drops a client that does not answer pings.
+func TestPingOptions(t *testing.T) {
+	r := start(t, parse(t, t.TempDir(), "[websocket]\nping = '300ms'\n"))
+	mute := r.socket(t)
+	mute.SetPingHandler(func(string) error { return nil })
+	wantClose(t, mute, websocket.ClosePolicyViolation)
 }
 
 // wantClose reads until the server closes a connection.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +29,7 @@ type Answer struct {
 	lease   *lease
 	module  *native.Module
 	charge  *tenant.Admission // nil: it was not let in
+	held    *guest.Grammar    // what the answer is held to; nil: nothing
 	// reasons says that the answer may reason, and opened that the prompt has begun it.
 	reasons, opened bool
 	closed          sync.Once
@@ -77,6 +80,15 @@ func (a *Answer) prepare() error {
 	if a.lease, err = s.models.acquire(a.ctx, spec, adapter); err != nil {
 		return err
 	}
+	if err := a.vocabulary(); err != nil {
+		return err
+	}
+	// Behind nothing comes what may begin a text, where the model has a token for that.
+	if r := &c.Request; c.Chat == nil && r.Messages == nil && r.Load == nil && r.Prompt == "" && r.PromptTokens == nil {
+		if r.PromptTokens = a.lease.engine.Encode("", false); len(r.PromptTokens) == 0 {
+			return Invalid("prompt", "prompt: it is empty, and the model has no token that begins a text")
+		}
+	}
 	// What is held to a grammar is all content.
 	if c.Chat != nil && c.Request.Grammar == nil && c.Chat.Choice != ToolRequired && c.Chat.Choice != ToolNamed {
 		a.opened = a.lease.opensReasoning(c.Chat)
@@ -97,6 +109,27 @@ func (a *Answer) bound() error {
 			return Invalid("max_tokens", "max_tokens: %d, at most %d", *n, most)
 		}
 		*n = most
+	}
+	return nil
+}
+
+// vocabulary refuses tokens that the model does not have.
+func (a *Answer) vocabulary() error {
+	r, size := &a.call.Request, a.lease.engine.Config().VocabularySize
+	for i, id := range r.PromptTokens {
+		if id < 0 || int(id) >= size {
+			return Invalid("prompt", "prompt: token %d is %d, the vocabulary has %d", i, id, size)
+		}
+	}
+	for i, id := range r.StopTokens {
+		if id < 0 || int(id) >= size {
+			return Invalid("stop_token_ids", "stop_token_ids[%d]: %d, the vocabulary has %d", i, id, size)
+		}
+	}
+	for name := range r.LogitBias {
+		if id, err := strconv.Atoi(name); err == nil && id >= size {
+			return Invalid("logit_bias", "logit_bias: token %d, the vocabulary has %d", id, size)
+		}
 	}
 	return nil
 }
@@ -127,7 +160,21 @@ func (a *Answer) fault(err error) *Error {
 	if cause := context.Cause(a.ctx); cause != nil && (told.Code == Cancelled || told.Code == Timeout) {
 		return errorOf(cause)
 	}
+	a.blame(told, err)
 	return told
+}
+
+// blame names the parameter in an error of the grammar that the answer is held to.
+func (a *Answer) blame(told *Error, err error) {
+	if a.held == nil || a.held.From == "" || told.Code != InvalidRequest {
+		return
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		if reason, ok := strings.CutPrefix(err.Error(), "grammar: "); ok {
+			told.Param, told.Message = a.held.From, a.held.From+": "+reason
+			return
+		}
+	}
 }
 
 // Run runs the guest and returns once it has ended. The result counts what was done
@@ -167,7 +214,8 @@ func (a *Answer) run(w *writer) error {
 	defer g.Close()
 	err = a.module.Run(g)
 	used := g.Usage()
-	w.queued, w.total, w.later, w.decode = used.Queued, int(used.Tokens), int(used.Later), used.Decode
+	w.queued, w.later, w.decode = used.Queued, int(used.Later), used.Decode
+	w.total, w.read = int(used.Tokens), int(used.Read)
 	switch {
 	case w.undelivered != nil: // whatever the guest made of it
 		return w.undelivered
@@ -208,6 +256,7 @@ func (a *Answer) arguments() ([]byte, error) {
 			r.Grammar = g
 		}
 	}
+	a.held = r.Grammar
 	return json.Marshal(r)
 }
 
@@ -245,6 +294,8 @@ type writer struct {
 	counts  bool          // the guest tells of each token
 	tokens  int           // chosen, as far as events tell
 	total   int           // read and chosen, as the host has counted
+	read    int           // those of them that were read
+	begun   bool          // the guest has told of the prompt
 	// reasoning is how many were chosen while the answer was in its reasoning.
 	reasoning int
 	usage     guest.Event
@@ -323,7 +374,7 @@ func (w *writer) event(p []byte) error {
 		w.usage.Proposed += e.Proposed
 		return c.flush(w.deliver)
 	case guest.EventStart:
-		w.usage.PromptTokens = e.PromptTokens
+		w.usage.PromptTokens, w.begun = e.PromptTokens, true
 	case guest.EventUsage:
 		w.usage, w.tokens, w.counted = e, max(0, e.CompletionTokens), true
 	}
@@ -363,6 +414,9 @@ func (w *writer) result() Result {
 	u := w.usage
 	if !w.counted || w.answer.tenant.bringsGuest(w.answer.call.Guest) {
 		// It was cut short, or it is counted by who is charged for it.
+		if !w.counted && !w.begun {
+			u.PromptTokens = w.read
+		}
 		u.PromptTokens = min(u.PromptTokens, w.total)
 		u.CachedTokens = min(u.CachedTokens, u.PromptTokens)
 		w.tokens = w.total - u.PromptTokens

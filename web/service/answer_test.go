@@ -1,6 +1,8 @@
 package service
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/realm-webgpu/realm/guest"
@@ -36,6 +38,7 @@ func TestReasoning(t *testing.T) {
 // TestCutShort charges an answer that its client has left for what was done until then.
 func TestCutShort(t *testing.T) {
 	s := newService(t, func(o *Options) { o.Tenants = newStore(t) })
+	s.stopClock()
 	x := newTenant(t, s, "x", func(x *tenant.Settings) { x.Limits.TokensPerMinute = 1000 })
 	pieces := 0
 	a, err := s.Start(t.Context(), Call{
@@ -56,7 +59,7 @@ func TestCutShort(t *testing.T) {
 	if u := r.Usage; u.Prompt == 0 || u.Completion < 5 || u.Completion > 300 || len(r.Finish) != 0 {
 		t.Errorf("%+v", r)
 	}
-	if left, used := x.Rates().Tokens.Remaining, r.Usage.Prompt+r.Usage.Completion; left < 1000-used || left > 1000-used+20 {
+	if left, used := x.Rates().Tokens.Remaining, r.Usage.Prompt+r.Usage.Completion; left != 1000-used {
 		t.Errorf("%d tokens are left of 1000 after %d", left, used)
 	}
 }
@@ -93,6 +96,37 @@ func TestOwnCount(t *testing.T) {
 	}
 	if u := liar.result().Usage; u.Prompt+u.Completion != 28 || u.Cached > u.Prompt {
 		t.Errorf("%+v of 28 tokens", u)
+	}
+}
+
+// TestRefused counts nothing of a prompt that is too long for the model, and says how
+// long it is; one that is cut short while it is read was read, and nothing written.
+func TestRefused(t *testing.T) {
+	s := newService(t, nil)
+	words := strings.Repeat("word ", 700)
+	out, err := ask(t.Context(), s, Call{Request: guest.Request{Prompt: words}})
+	l, open := s.open(t.Context(), nil, "")
+	if open != nil {
+		t.Fatal(open)
+	}
+	defer l.release()
+	wantError(t, err, ContextOverflow, fmt.Sprintf("%d tokens are too many", len(l.engine.Encode(words, false))))
+	if u := out.result.Usage; u.Prompt != 0 || u.Completion != 0 {
+		t.Errorf("%+v", u)
+	}
+	a := &Answer{service: s, tenant: &Tenant{}, lease: &lease{}}
+	w := newWriter(a)
+	w.total, w.read = 30, 30
+	if u := w.result().Usage; u.Prompt != 30 || u.Completion != 0 {
+		t.Errorf("of 30 tokens that were read: %+v", u)
+	}
+}
+
+// TestNothing begins a text with the token that begins texts.
+func TestNothing(t *testing.T) {
+	out, err := ask(t.Context(), newService(t, nil), Call{Request: guest.Request{MaxTokens: 3}})
+	if err != nil || out.text == "" || out.result.Usage.Prompt != 1 {
+		t.Errorf("%q, %+v, %v", out.text, out.result.Usage, err)
 	}
 }
 

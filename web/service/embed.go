@@ -74,7 +74,11 @@ func (a *Answer) embed(c EmbedCall) (EmbedResult, error) {
 	for i, tokens := range all {
 		rows, err := m.Embed(a.ctx, tokens, engine.EmbedOptions{Tenant: a.tenant.engine})
 		if err != nil {
-			return r, fmt.Errorf("input[%d]: %w", i, err)
+			told := *errorOf(err)
+			if told.Code == InvalidRequest || told.Code == ContextOverflow {
+				told.Param, told.Message = "input", fmt.Sprintf("input[%d]: %s", i, told.Message)
+			}
+			return r, &told
 		}
 		r.Usage.Prompt += len(tokens)
 		// Of a model without pooling there is a row a token: the last has read them all.

@@ -103,7 +103,7 @@ func errorOf(err error) *Error {
 			if errors.Is(err, sentinel) {
 				e = &Error{Code: k.code, Message: k.message, Err: err}
 				if e.Message == "" {
-					e.Message = err.Error()
+					e.Message = reason(err)
 				}
 				if k.retry {
 					e.RetryAfter = retryAfter
@@ -138,6 +138,16 @@ var kinds = []struct {
 	{InvalidRequest, "", false, []error{
 		grammar.ErrSyntax, grammar.ErrUnsupported, grammar.ErrLimit, engine.ErrTemplate, engine.ErrEncoder, engine.ErrEmpty, engine.ErrToken,
 	}},
+}
+
+// reason is the text of an error as a client reads it. Programs find the one of the
+// context by the words that OpenAI has for it.
+func reason(err error) string {
+	var full *engine.ContextError
+	if errors.As(err, &full) {
+		return fmt.Sprintf("%d tokens are too many: the maximum context length of the model is %d tokens", full.Need, full.Limit)
+	}
+	return err.Error()
 }
 
 // exitError makes an Error of a guest that ended with an errno: the guest has said

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	embedded "github.com/realm-webgpu/realm/e2e/models"
 	"github.com/realm-webgpu/realm/engine"
@@ -49,6 +50,13 @@ func newService(t testing.TB, change func(*Options)) *Service {
 		}
 	})
 	return s
+}
+
+// stopClock has limits of what is used in a minute stay as they are, however long that
+// takes. It comes before the first request.
+func (s *Service) stopClock() {
+	now := time.Now()
+	s.limiter = tenant.NewLimiter(func() time.Time { return now })
 }
 
 // newStore makes a database of tenants.

@@ -107,7 +107,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if o.GuestLog == nil {
 		o.GuestLog = silent
 	}
-	s := &Service{options: o, log: o.Log, answers: map[*Answer]struct{}{}, limiter: tenant.NewLimiter()}
+	s := &Service{options: o, log: o.Log, answers: map[*Answer]struct{}{}, limiter: tenant.NewLimiter(time.Now)}
 	var err error
 	if s.guests, err = newGuests(ctx, o.Tenants); err != nil {
 		return nil, fmt.Errorf("service: new: %w", err)

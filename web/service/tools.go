@@ -88,7 +88,7 @@ func (c *Chat) grammar() (*guest.Grammar, error) {
 	if c.Choice == ToolNamed {
 		for _, t := range all {
 			if t.Function.Name == c.Function {
-				return &guest.Grammar{Kind: "schema", Text: string(t.parameters())}, nil
+				return &guest.Grammar{Kind: "schema", Text: string(t.parameters()), From: "tools"}, nil
 			}
 		}
 	}
@@ -113,7 +113,7 @@ func (c *Chat) grammar() (*guest.Grammar, error) {
 		fmt.Fprintf(&b, `{"type":"object","properties":{"name":{"const":%s},"arguments":%s},"required":["name","arguments"],"additionalProperties":false}`, name, parameters)
 	}
 	b.WriteString(`]}}`)
-	return &guest.Grammar{Kind: "schema", Text: b.String()}, nil
+	return &guest.Grammar{Kind: "schema", Text: b.String(), From: "tools"}, nil
 }
 
 // parameters returns the schema of the arguments. A function without one takes none.

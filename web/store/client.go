@@ -60,6 +60,8 @@ func newClient(l limits, hub *url.URL, token string, notice func(string)) *clien
 				switch {
 				case len(via) >= l.redirects:
 					return fmt.Errorf("%w: more than %d redirects", ErrProtocol, l.redirects)
+				case r.URL.Scheme != "https" && r.URL.Scheme != "http":
+					return fmt.Errorf("%w: redirect to %s", ErrProtocol, r.URL.Redacted())
 				case r.URL.Scheme != "https" && via[0].URL.Scheme == "https":
 					return fmt.Errorf("%w: redirect from https to %s", ErrProtocol, r.URL.Redacted())
 				}
@@ -75,7 +77,7 @@ func (c *client) close() { c.http.CloseIdleConnections() }
 // bearer adds a token to requests for one origin. The token is in no request that
 // a redirect is made from, so that none can take it elsewhere.
 type bearer struct {
-	next  http.RoundTripper
+	next  *http.Transport
 	hub   *url.URL
 	token string
 }
@@ -87,6 +89,9 @@ func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return b.next.RoundTrip(r)
 }
+
+// CloseIdleConnections is what that of http.Client calls.
+func (b *bearer) CloseIdleConnections() { b.next.CloseIdleConnections() }
 
 // trusted reports whether the request, and all that were redirected to it, are
 // for the hub.

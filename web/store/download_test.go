@@ -20,8 +20,17 @@ func TestRanges(t *testing.T) {
 	o, r := newOrigin(t), newRig(t)
 	data := model(t, 250_000, 1)
 	address := o.put("/a/model.gguf", data)
-	o.answer = func(http.ResponseWriter, *http.Request, int) bool {
-		time.Sleep(5 * time.Millisecond) // so that some overlap
+	second := make(chan struct{})
+	o.answer = func(_ http.ResponseWriter, r *http.Request, n int) bool {
+		switch n { // 1 is the probe
+		case 2:
+			select { // so that some overlap
+			case <-second:
+			case <-r.Context().Done():
+			}
+		case 3:
+			close(second)
+		}
 		return false
 	}
 	last := int64(0)
@@ -35,7 +44,7 @@ func TestRanges(t *testing.T) {
 	if o.top < 2 || o.top > r.limits.parallel {
 		t.Errorf("%d requests at a time, want 2 to %d", o.top, r.limits.parallel)
 	}
-	if n := o.bodies(); n != int64(len(data))+1 {
+	if n := o.bodies(t); n != int64(len(data))+1 {
 		t.Errorf("%d bytes were sent of a file of %d and a probe", n, len(data))
 	}
 	if last != int64(len(data)) {
@@ -51,7 +60,7 @@ func TestRanges(t *testing.T) {
 
 	// Again: the server is asked whether it still has that version, and no more.
 	r.good(address, data)
-	if n := o.bodies(); n != 1 {
+	if n := o.bodies(t); n != 1 {
 		t.Errorf("%d bytes were sent for what was there", n)
 	}
 	// A new version takes the place of the old.
@@ -73,7 +82,7 @@ func TestBreaks(t *testing.T) {
 		return n > 1
 	}
 	r.good(address, data)
-	if n := o.bodies(); n != int64(len(data))+1 {
+	if n := o.bodies(t); n != int64(len(data))+1 {
 		t.Errorf("%d bytes were sent of a file of %d and a probe", n, len(data))
 	}
 	if !r.noticed("trying again") {
@@ -91,17 +100,17 @@ func TestResume(t *testing.T) {
 		resumes bool
 	}{
 		{"same version", func(*origin) {}, false, true},
-		{"another ETag", func(o *origin) { o.tags["/model.gguf"] = `"other"` }, false, false},
-		{"weak ETag", func(o *origin) { o.tags["/model.gguf"] = `W/"x"` }, false, false},
-		{"no ETag any more", func(o *origin) { o.tags["/model.gguf"] = "" }, false, false},
-		{"another size", func(o *origin) { o.files["/model.gguf"] = model(t, 1000, 1) }, false, false},
+		{"another ETag", func(o *origin) { o.tag("/model.gguf", `"other"`) }, false, false},
+		{"weak ETag", func(o *origin) { o.tag("/model.gguf", `W/"x"`) }, false, false},
+		{"no ETag any more", func(o *origin) { o.tag("/model.gguf", "") }, false, false},
+		{"another size", func(o *origin) { o.put("/model.gguf", model(t, 1000, 1)) }, false, false},
 		{"known hash", func(*origin) {}, true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o, r := newOrigin(t), newRig(t)
 			address := o.put("/model.gguf", data)
 			if c.hash {
-				o.tags["/model.gguf"] = ""
+				o.tag("/model.gguf", "")
 				address += "#sha256=" + sha(data)
 			}
 			o.answer = func(w http.ResponseWriter, _ *http.Request, n int) bool {
@@ -120,11 +129,11 @@ func TestResume(t *testing.T) {
 				t.Fatalf("the store has %v, %v", models, err)
 			}
 			o.answer = nil
-			first := o.bodies()
+			first := o.bodies(t)
 			c.between(o)
 			want := o.files["/model.gguf"]
 			r.good(address, want)
-			second := o.bodies()
+			second := o.bodies(t)
 			// What was on its way when the error came is lost.
 			lost := int64(r.limits.parallel) * r.limits.chunk
 			if c.resumes && (first+second > int64(len(data))+lost || !r.noticed("going on with")) {
@@ -155,9 +164,9 @@ func TestInterrupt(t *testing.T) {
 	}
 	r.left(".part", ".json")
 	r.options.Progress = nil
-	o.bodies()
+	o.bodies(t)
 	r.good(address, data)
-	if n := o.bodies(); n > int64(len(data))-300_000+1 {
+	if n := o.bodies(t); n > int64(len(data))-300_000+1 {
 		t.Errorf("%d bytes were sent after 300000 of %d were there", n, len(data))
 	}
 }
@@ -240,17 +249,14 @@ func TestMisbehaves(t *testing.T) {
 		{"changes half-way", func(o *origin) func(http.ResponseWriter, *http.Request, int) bool {
 			return func(w http.ResponseWriter, r *http.Request, n int) bool {
 				if n == 5 {
-					o.put("/model.gguf", data)
-					o.tags["/model.gguf"] = `"second"`
+					o.tag("/model.gguf", `"second"`)
 				}
 				return false
 			}
 		}, nil, "changed while it was read: starting over"},
 		{"changes each time", func(o *origin) func(http.ResponseWriter, *http.Request, int) bool {
 			return func(w http.ResponseWriter, r *http.Request, n int) bool {
-				o.mu.Lock()
-				o.tags["/model.gguf"] = fmt.Sprintf(`"%d"`, n)
-				o.mu.Unlock()
+				o.tag("/model.gguf", fmt.Sprintf(`"%d"`, n))
 				return false
 			}
 		}, ErrChanged, ""},
@@ -304,10 +310,13 @@ func TestMisbehaves(t *testing.T) {
 				http.Redirect(w, r, "file:///etc/passwd", http.StatusFound)
 				return true
 			}
-		}, errAny, "unsupported protocol scheme"},
+		}, ErrProtocol, "redirect to file:"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o, r := newOrigin(t), newRig(t)
+			if c.name == "stalls once" {
+				r.limits.stall = 3 * time.Second
+			}
 			address := o.put("/model.gguf", data)
 			o.answer = c.answer(o)
 			m, err := r.pull(address)
@@ -394,6 +403,12 @@ func TestSameFileTwice(t *testing.T) {
 	address := o.put("/model.gguf", data)
 	other := model(t, 100_000, 2)
 	second := o.put("/other.gguf", other)
+	o.answer = func(_ http.ResponseWriter, request *http.Request, n int) bool {
+		for n == 1 && request.Context().Err() == nil && !r.noticed(request.URL.Path+" is being pulled already") {
+			time.Sleep(time.Millisecond)
+		}
+		return false
+	}
 	var wg sync.WaitGroup
 	var failed atomic.Int32
 	for i := range 6 {
@@ -407,7 +422,7 @@ func TestSameFileTwice(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := o.bodies(); failed.Load() == 0 && n > int64(len(data)+len(other))+6+6 {
+	if n := o.bodies(t); failed.Load() == 0 && n > int64(len(data)+len(other))+6+6 {
 		t.Errorf("%d bytes were sent of %d", n, len(data)+len(other))
 	}
 	if !r.noticed("is being pulled already") {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -32,6 +33,7 @@ type origin struct {
 	tokens   []string          // what Authorization was, of every request
 	sent     int64             // bytes of bodies
 	now, top int               // requests being answered, and the most at a time
+	open     int               // connections
 
 	// answer, unless nil, is asked first. n counts the requests for a path from 1.
 	// It returns false to leave the answer to the file.
@@ -41,7 +43,18 @@ type origin struct {
 
 func newOrigin(t *testing.T) *origin {
 	o := &origin{files: map[string][]byte{}, tags: map[string]string{}, counts: map[string]int{}}
-	o.Server = httptest.NewServer(o)
+	o.Server = httptest.NewUnstartedServer(o)
+	o.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		switch state {
+		case http.StateNew:
+			o.open++
+		case http.StateClosed:
+			o.open--
+		}
+	}
+	o.Start()
 	t.Cleanup(o.Close)
 	return o
 }
@@ -54,6 +67,13 @@ func (o *origin) put(path string, data []byte) string {
 	return o.URL + path
 }
 
+// tag changes the ETag of a file.
+func (o *origin) tag(path, tag string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.tags[path] = tag
+}
+
 func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	o.now++
@@ -64,12 +84,13 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.tokens = append(o.tokens, r.Header.Get("Authorization"))
 	answer := o.answer
 	o.mu.Unlock()
-	defer func() {
+	counted := &countingWriter{ResponseWriter: w, o: o}
+	counted.over = sync.OnceFunc(func() {
 		o.mu.Lock()
+		defer o.mu.Unlock()
 		o.now--
-		o.mu.Unlock()
-	}()
-	counted := &countingWriter{w, o}
+	})
+	defer counted.over()
 	if answer != nil && answer(counted, r, n) {
 		return
 	}
@@ -88,12 +109,19 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(counted, r, "", time.Time{}, bytes.NewReader(data))
 }
 
+// countingWriter counts bytes. Its request is over before its last byte leaves: who
+// has that byte may ask for more at once.
 type countingWriter struct {
 	http.ResponseWriter
-	o *origin
+	o    *origin
+	n    int
+	over func()
 }
 
 func (c *countingWriter) Write(b []byte) (int, error) {
+	if c.n += len(b); c.Header().Get("Content-Length") == fmt.Sprint(c.n) {
+		c.over()
+	}
 	n, err := c.ResponseWriter.Write(b)
 	c.o.mu.Lock()
 	c.o.sent += int64(n)
@@ -103,8 +131,15 @@ func (c *countingWriter) Write(b []byte) (int, error) {
 
 func (c *countingWriter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// bodies is how many bytes were sent since it was last asked.
-func (o *origin) bodies() int64 {
+// bodies is how many bytes were sent since it was last asked, by pulls that are over:
+// some are still on their way when their pull has failed.
+func (o *origin) bodies(t *testing.T) int64 {
+	t.Helper()
+	waitUntil(t, "connections stay open", func() bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return o.open == 0
+	})
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n := o.sent
@@ -204,7 +239,7 @@ func newRig(t *testing.T) *rig {
 	s.limits = limits{
 		chunk: 64 << 10, parallel: 4,
 		tries: 4, wait: time.Millisecond, maxWait: 4 * time.Millisecond, maxRetry: 5 * time.Second,
-		stall: 3 * time.Second, redirects: 5, restarts: 2,
+		stall: time.Minute, redirects: 5, restarts: 2,
 	}
 	r := &rig{t: t, Store: s}
 	r.options.Notice = func(line string) {
@@ -290,4 +325,14 @@ func within(t *testing.T, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// waitUntil waits until a condition holds, for a minute at most.
+func waitUntil(t *testing.T, otherwise string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal(otherwise)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -145,23 +146,26 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
+// TestExpiry has a key live until the second that it was given. The clock is the test's.
 func TestExpiry(t *testing.T) {
-	s := openTest(t, newPath(t), Options{})
+	var clock atomic.Int64 // Unix nanoseconds
+	clock.Store(time.Now().UnixNano())
+	s := openTest(t, newPath(t), Options{PollInterval: time.Hour, now: func() time.Time { return time.Unix(0, clock.Load()) }})
 	withKey(t, s, "acme", NewSettings())
-	// Times are whole seconds, cut off: it lives for more than one, and less than two.
-	key, k, err := s.CreateKey(t.Context(), "acme", "short", time.Now().Add(2*time.Second))
+	key, k, err := s.CreateKey(t.Context(), "acme", "short", time.Now().Add(time.Hour))
 	if err != nil || !k.Live(time.Now()) {
 		t.Fatalf("%+v, %v", k, err)
 	}
 	if _, err := s.Authenticate(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the key has expired", func() bool {
-		_, err := s.Authenticate(t.Context(), key)
-		return errors.Is(err, ErrUnauthorized)
-	})
-	if time.Now().Before(k.Expires) {
-		t.Error("too early")
+	clock.Store(k.Expires.UnixNano() - 1)
+	if _, err := s.Authenticate(t.Context(), key); err != nil {
+		t.Errorf("right before: %v", err)
+	}
+	clock.Store(k.Expires.UnixNano())
+	if _, err := s.Authenticate(t.Context(), key); !errors.Is(err, ErrUnauthorized) {
+		t.Errorf("an expired key: %v", err)
 	}
 }
 

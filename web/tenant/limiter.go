@@ -21,9 +21,10 @@ type Limiter struct {
 // buckets are those of one tenant. nil: no limit.
 type buckets struct{ requests, tokens *rate.Limiter }
 
-// NewLimiter returns a Limiter whose buckets are full.
-func NewLimiter() *Limiter {
-	return &Limiter{buckets: map[string]*buckets{}, sweep: minSweep, now: time.Now}
+// NewLimiter returns a Limiter whose buckets are full, and fill by a clock: time.Now, but
+// for tests.
+func NewLimiter(now func() time.Time) *Limiter {
+	return &Limiter{buckets: map[string]*buckets{}, sweep: minSweep, now: now}
 }
 
 // minSweep is the least number of tenants to look through.

@@ -14,9 +14,8 @@ type clock struct{ at time.Time }
 
 // newClock returns a Limiter and the clock that it goes by.
 func newClock() (*Limiter, *clock) {
-	l, c := NewLimiter(), &clock{time.Unix(1e9, 0)}
-	l.now = func() time.Time { return c.at }
-	return l, c
+	c := &clock{time.Unix(1e9, 0)}
+	return NewLimiter(func() time.Time { return c.at }), c
 }
 
 func (c *clock) pass(d time.Duration) { c.at = c.at.Add(d) }
@@ -200,7 +199,7 @@ func TestAdmitsAtTheSameTime(t *testing.T) {
 }
 
 func BenchmarkAdmit(b *testing.B) {
-	l := NewLimiter()
+	l := NewLimiter(time.Now)
 	a := limited("a", 1<<30, 1<<30)
 	b.ReportAllocs()
 	for b.Loop() {

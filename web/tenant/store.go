@@ -24,8 +24,11 @@ const (
 	PollInterval = time.Second
 	// StaleLimit is how long keys are good while the database cannot be read.
 	StaleLimit = 15 * time.Second
-	// busyTimeout is how long a write waits for those of others.
-	busyTimeout = 5 * time.Second
+	// busyTimeout is how long a write waits for those of others, of which each waits for
+	// the disk.
+	busyTimeout = 30 * time.Second
+	// lookTimeout is how long a request waits for a change to be seen.
+	lookTimeout = 5 * time.Second
 )
 
 // Options say how a Store is opened.
@@ -36,6 +39,8 @@ type Options struct {
 	PollInterval time.Duration
 	// Log, unless nil, is told when the database cannot be read, and when it can again.
 	Log *slog.Logger
+
+	now func() time.Time // the clock that keys expire by; nil: time.Now
 }
 
 // Store is a database of tenants. It is safe for use by many goroutines, and its file
@@ -44,6 +49,7 @@ type Store struct {
 	db   *sql.DB
 	path string
 	log  *slog.Logger
+	now  func() time.Time
 
 	view    atomic.Pointer[view]
 	checked atomic.Int64 // when the view was last known to be that of the database, Unix nanoseconds
@@ -96,9 +102,12 @@ func open(ctx context.Context, path string, o Options) (_ *Store, err error) {
 	// Writers take turns anyway. Each connection costs memory.
 	db.SetMaxOpenConns(4)
 	db.SetMaxIdleConns(2)
-	s := &Store{db: db, path: path, log: o.Log, defaults: o.Defaults, done: make(chan struct{})}
+	s := &Store{db: db, path: path, log: o.Log, now: o.now, defaults: o.Defaults, done: make(chan struct{})}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
 	}
 	if err = s.migrate(ctx); err == nil {
 		err = s.refresh(ctx, true)

@@ -51,7 +51,7 @@ func (s *Store) Authenticate(ctx context.Context, key string) (*Tenant, error) {
 // AuthenticateHash is Authenticate for the hash of a key: for a connection that goes
 // on, whose key may be revoked meanwhile.
 func (s *Store) AuthenticateHash(ctx context.Context, hash KeyHash) (*Tenant, error) {
-	now := time.Now()
+	now := s.now()
 	if now.UnixNano()-s.checked.Load() > int64(StaleLimit) {
 		if err := s.catchUp(ctx); err != nil {
 			return nil, err
@@ -88,7 +88,7 @@ func (s *Store) take() {
 	if s.taken.Load() == s.changes.Load() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), busyTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
 	defer cancel()
 	if err := s.refreshLocked(ctx, false); err != nil {
 		s.log.Error("a change of the tenants will be seen late", "error", err)
@@ -169,7 +169,7 @@ func (s *Store) refresh(ctx context.Context, anyway bool) error {
 }
 
 func (s *Store) refreshLocked(ctx context.Context, anyway bool) error {
-	at := time.Now()
+	at := s.now()
 	// Whether it succeeds or not: one request waits for it, and then it is the poll's.
 	defer s.taken.Store(s.changes.Load())
 	old := s.view.Load()

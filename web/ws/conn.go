@@ -3,10 +3,12 @@ package ws
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 
@@ -55,6 +57,8 @@ func (c *conn) serve() {
 			return
 		case kind != websocket.TextMessage:
 			c.out.finish(farewell{websocket.CloseUnsupportedData, "frames are text"})
+		case !utf8.Valid(data): // https://www.rfc-editor.org/rfc/rfc6455#section-8.1
+			c.out.finish(farewell{websocket.CloseInvalidFramePayloadData, "text is UTF-8"})
 		default:
 			c.receive(data)
 		}
@@ -78,11 +82,25 @@ func (c *conn) ended(err error) {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, websocket.ErrReadLimit): // the client was told by the reader
+		c.cancel(errGone)
+		c.linger()
 	case errors.As(err, &timeout) && timeout.Timeout():
 		c.log.Info("a client does not answer pings")
 		c.out.finish(farewell{websocket.ClosePolicyViolation, "pings were not answered"})
 	}
 	c.cancel(errGone)
+}
+
+// linger takes, and forgets, what a client goes on sending until it has seen its close
+// frame: a connection that is closed with something unread takes the frame back.
+func (c *conn) linger() {
+	const most = 64 << 20 // bytes
+	socket := c.socket.NetConn()
+	if half, ok := socket.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // else it has gone
+	}
+	_ = socket.SetReadDeadline(time.Now().Add(c.server.options.Write))
+	_, _ = io.Copy(io.Discard, io.LimitReader(socket, most))
 }
 
 // close ends the connection, if that has not been done, and waits for what it began.

@@ -14,7 +14,7 @@ import (
 // TestHello wants a key, or a ticket that is good once.
 func TestHello(t *testing.T) {
 	change, keys := keyed(t, "acme", "other")
-	r := newRig(t, change, func(o *Options) { o.Hello = 300 * time.Millisecond })
+	r := newRig(t, change, nil)
 	enter := func(auth string) client {
 		c := r.dial(t)
 		if m := c.next(); m.Type != "auth_required" || m.Protocol != 1 {
@@ -61,7 +61,7 @@ func TestHello(t *testing.T) {
 		}
 		c.wantClose(closeUnauthorized, "")
 	}
-	c = r.dial(t)
+	c = newRig(t, change, func(o *Options) { o.Hello = 100 * time.Millisecond }).dial(t)
 	c.next()
 	if m := c.next(); m.Type != "auth_failed" { // nothing was said in time
 		t.Errorf("%+v", m)
@@ -94,14 +94,14 @@ func TestOrigin(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusBadRequest || resp.Header.Get("Content-Type") != "application/json" {
+	if resp.StatusCode != http.StatusBadRequest || resp.Header.Get("Content-Type") != "application/json" || resp.Header.Get("Sec-WebSocket-Version") != "13" {
 		t.Errorf("%v", resp)
 	}
 }
 
 // TestLimits are those of connections, calls and frames.
 func TestLimits(t *testing.T) {
-	r := newRig(t, nil, func(o *Options) { o.Connections, o.Calls, o.MaxFrame = 2, 2, 2000 })
+	r := newRig(t, slowly, func(o *Options) { o.Connections, o.Calls, o.MaxFrame = 2, 2, 2000 })
 	c := r.connect(t)
 	c.call("a", "generate", long)
 	c.next()
@@ -149,9 +149,51 @@ func TestBinary(t *testing.T) {
 	c.wantClose(websocket.CloseUnsupportedData, "text")
 }
 
+// TestNoText closes a connection whose text is no UTF-8, however it is cut into frames.
+// https://www.rfc-editor.org/rfc/rfc6455#section-8.1
+func TestNoText(t *testing.T) {
+	r := newRig(t, nil, nil)
+	c := r.connect(t)
+	c.say(`{"id":"` + "\xff" + `","function":"health"}`)
+	c.wantClose(websocket.CloseInvalidFramePayloadData, "UTF-8")
+	c = r.connect(t)
+	w, err := c.NextWriter(websocket.TextMessage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{`{"id":"` + "\xc3", "\xa9" + `","function":"health"}`} {
+		if _, err := w.Write([]byte(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, last := c.end("é"); last.Status != "complete" {
+		t.Errorf("%+v", last)
+	}
+}
+
+// TestLarge tells a client of its limit that sends more and more, in frames that are
+// each small enough, and looks for an answer when it has sent it all.
+func TestLarge(t *testing.T) {
+	r := newRig(t, nil, func(o *Options) { o.MaxFrame = 64 << 10 })
+	c := r.connect(t)
+	w, err := c.NextWriter(websocket.TextMessage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 500 {
+		if _, err := w.Write(make([]byte, 4<<10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.wantClose(websocket.CloseMessageTooBig, "")
+}
+
 // TestPing keeps those that answer, and drops those that do not.
 func TestPing(t *testing.T) {
-	r := newRig(t, nil, func(o *Options) { o.Ping = 500 * time.Millisecond })
+	r := newRig(t, nil, func(o *Options) { o.Ping = 2 * time.Second }) // more than a busy machine is late by
 	mute, alive := r.connect(t), r.connect(t)
 	mute.SetPingHandler(func(string) error { return nil })
 	pings := 0
@@ -214,7 +256,7 @@ func TestDrain(t *testing.T) {
 
 // TestCut ends connections that do not end in time.
 func TestCut(t *testing.T) {
-	r := newRig(t, nil, nil)
+	r := newRig(t, slowly, nil)
 	c := r.connect(t)
 	c.call("long", "generate", long)
 	c.next()

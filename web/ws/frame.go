@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/realm-webgpu/realm/web/openai"
@@ -97,10 +99,29 @@ func readJSON(path string, data []byte, depth int, v any) error {
 	if err := d.Decode(v); err != nil {
 		return service.Invalid(path, "%s cannot be read: %s", what, jsonError(err))
 	}
+	// Go takes members of another case for those it knows.
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(data, &members) // it was read before
+	for name := range members {
+		if !known(v, name) {
+			return service.Invalid(path, "%s cannot be read: json: unknown field %q", what, name)
+		}
+	}
 	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // Token returns it as it is
 		return service.Invalid(path, "%s has something behind its end", what)
 	}
 	return nil
+}
+
+// known reports whether a pointer to a struct has a member of that name.
+func known(v any, name string) bool {
+	t := reflect.TypeOf(v).Elem()
+	for i := range t.NumField() {
+		if tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); tag == name {
+			return true
+		}
+	}
+	return false
 }
 
 // jsonError says what is wrong without the names of Go's types.
@@ -108,10 +129,18 @@ func jsonError(err error) string {
 	switch e := err.(type) { //nolint:errorlint // Decode returns them as they are
 	case *json.UnmarshalTypeError:
 		if e.Field == "" {
-			return "an object is expected, not a " + e.Value
+			return "an object is expected, not " + article(e.Value)
 		}
-		return fmt.Sprintf("%s: a string is expected, not a %s", e.Field, e.Value)
+		return fmt.Sprintf("%s: a string is expected, not %s", e.Field, article(e.Value))
 	default:
 		return err.Error()
 	}
+}
+
+// article puts an article before a kind of JSON.
+func article(kind string) string {
+	if kind == "array" || kind == "object" {
+		return "an " + kind
+	}
+	return "a " + kind
 }

@@ -3,12 +3,8 @@ package ws
 import (
 	"bytes"
 	"encoding/json"
-	"log/slog"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,8 +14,8 @@ import (
 	"github.com/realm-webgpu/realm/engine"
 	"github.com/realm-webgpu/realm/engine/gguf"
 	"github.com/realm-webgpu/realm/engine/lora"
-	"github.com/realm-webgpu/realm/guest"
 	"github.com/realm-webgpu/realm/hostfn"
+	"github.com/realm-webgpu/realm/web/internal/webtest"
 	"github.com/realm-webgpu/realm/web/service"
 	"github.com/realm-webgpu/realm/web/tenant"
 )
@@ -29,33 +25,14 @@ type rig struct {
 	service *service.Service
 	server  *Server
 	url     string // of the WebSocket
-	log     *lines
-}
-
-// lines are those of a log.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	log     *webtest.Log
 }
 
 // atlas is the model that is built in, with its adapters.
 func atlas(t testing.TB) service.ModelSpec {
 	t.Helper()
 	spec := service.ModelSpec{
-		Name: "atlas", Load: engine.LoadOptions{CacheTokens: 8192},
-		Open: func() (*gguf.File, error) { return gguf.Read(bytes.NewReader(embedded.Atlas)) },
+		Name: "atlas", Open: webtest.Atlas, Load: engine.LoadOptions{CacheTokens: 8192},
 	}
 	for name, data := range embedded.Adapters() {
 		file, err := gguf.Read(bytes.NewReader(data))
@@ -74,46 +51,20 @@ func atlas(t testing.TB) service.ModelSpec {
 // newRig makes one; the functions, which may be nil, change what it is made of.
 func newRig(t testing.TB, changeService func(*service.Options), change func(*Options)) *rig {
 	t.Helper()
-	e, err := engine.Open(engine.Options{Device: "cpu", CacheDir: engine.NoCache})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	so := service.Options{Engine: e, Live: service.Live{Guest: guest.Module, Models: []service.ModelSpec{atlas(t)}}}
-	if changeService != nil {
-		changeService(&so)
-	}
-	s, err := service.New(t.Context(), so)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	r := &rig{service: s, log: &lines{}}
-	o := Options{Service: s, Version: "test", Log: slog.New(slog.NewJSONHandler(r.log, nil))}
+	r := &rig{service: webtest.Service(t, atlas(t), changeService), log: &webtest.Log{}}
+	o := Options{Service: r.service, Version: "test", Log: r.log.Logger()}
 	if change != nil {
 		change(&o)
 	}
 	r.server = New(o)
-	h := httptest.NewUnstartedServer(r.server)
-	h.Config.ConnState = func(c net.Conn, s http.ConnState) {
-		if s == http.StateNew { // the system takes little for who does not read
-			_ = c.(*net.TCPConn).SetWriteBuffer(4 << 10)
-		}
-	}
-	h.Start()
-	r.url = "ws" + strings.TrimPrefix(h.URL, "http")
-	t.Cleanup(h.Close)
+	r.url = "ws" + strings.TrimPrefix(webtest.Serve(t, r.server).URL, "http")
 	t.Cleanup(r.server.Drain) // before the listener's end, which waits for nobody
 	return r
 }
+
+// slowly has guests make so few calls in a second that an answer of some hundred tokens
+// takes a minute: it does not end by itself while a test looks at it.
+func slowly(o *service.Options) { o.Limits.Guest.CallsPerSecond = 20 }
 
 // keyed makes a service with a database and a tenant for each name, and returns their
 // keys.

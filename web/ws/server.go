@@ -115,6 +115,8 @@ func refuse(w http.ResponseWriter, _ *http.Request, status int, reason error) {
 	if status == http.StatusForbidden {
 		e = &service.Error{Code: service.Forbidden, Message: "pages of this origin may not connect: websocket.origins has those that may"}
 	}
+	// https://www.rfc-editor.org/rfc/rfc6455#section-4.4
+	w.Header().Set("Sec-WebSocket-Version", "13")
 	writeError(w, status, e)
 }
 

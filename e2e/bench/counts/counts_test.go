@@ -146,24 +146,26 @@ func (c counts) least(a counts) counts {
 	}
 }
 
-// measure counts what a prompt and a token cost.
+// measure counts what a prompt and a token cost. A token's is the difference of two
+// texts, each at its least: a difference is too small where the shorter one had bad luck.
 func (r *rig) measure(t *testing.T) (c costs, rate float64) {
 	t.Helper()
 	const few, many, rounds = 8, 72, 5
+	var short, long counts
 	for i := range int32(rounds + 1) {
-		short, _ := r.write(t, 100+20*i, few)
-		long, took := r.write(t, 110+20*i, many)
+		s, _ := r.write(t, 100+20*i, few)
+		l, took := r.write(t, 110+20*i, many)
 		prefill, _ := r.write(t, 105+20*i, 1)
-		decode := long.per(short, many-few)
 		switch i {
 		case 0: // programs are compiled, and slices grow
 			continue
 		case 1:
-			c = costs{prefill, decode}
+			short, long, c.Prefill = s, l, prefill
 		}
-		c = costs{prefill.least(c.Prefill), decode.least(c.Decode)}
+		short, long, c.Prefill = s.least(short), l.least(long), prefill.least(c.Prefill)
 		rate = max(rate, many/took.Seconds())
 	}
+	c.Decode = long.per(short, many-few)
 	return c, rate
 }
 

@@ -55,6 +55,10 @@ func (r *run) applyFilter(name string, value any, a Arguments) (any, error) {
 		return r.reversed(value)
 	case "sort", "unique", "dictsort":
 		return r.sorted(name, value, a)
+	case "min", "max":
+		return r.extreme(name, value, a)
+	case "sum":
+		return r.sum(value, a)
 	case "int", "float", "abs", "round":
 		return r.toNumber(name, value, a)
 	}
@@ -331,17 +335,7 @@ func (r *run) sorted(name string, value any, a Arguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := r.each(items, func(v any) (any, error) {
-		if path != nil {
-			if v, err = r.path(v, path, absent{}); err != nil {
-				return nil, err
-			}
-		}
-		if text, ok := v.(string); ok && !truth(option("case_sensitive")) {
-			return strings.ToLower(text), r.spend(len(text))
-		}
-		return v, nil
-	})
+	keys, err := r.sortKeys(items, path, truth(option("case_sensitive")))
 	if err != nil {
 		return nil, err
 	}
@@ -349,6 +343,23 @@ func (r *run) sorted(name string, value any, a Arguments) (any, error) {
 		return r.unique(items, keys)
 	}
 	return r.sortBy(items, keys, truth(option("reverse")))
+}
+
+// sortKeys gives what items are ordered by: what is at the path, if there is one, and letters
+// without case unless it counts.
+func (r *run) sortKeys(items []any, path any, caseSensitive bool) ([]any, error) {
+	return r.each(items, func(v any) (any, error) {
+		if Given(path) && path != nil {
+			var err error
+			if v, err = r.path(v, path, absent{}); err != nil {
+				return nil, err
+			}
+		}
+		if text, ok := v.(string); ok && !caseSensitive {
+			return strings.ToLower(text), r.spend(len(text))
+		}
+		return v, nil
+	})
 }
 
 // sortBy sorts items by their keys. Equal ones keep their order.

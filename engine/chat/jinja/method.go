@@ -21,7 +21,7 @@ func isMethod(object any, name string) bool {
 		switch name {
 		case "upper", "lower", "title", "capitalize", "strip", "lstrip", "rstrip", "startswith",
 			"endswith", "split", "rsplit", "splitlines", "replace", "join", "find", "rfind", "count",
-			"removeprefix", "removesuffix", "isdigit", "isalpha", "isalnum", "isspace", "isupper", "islower":
+			"removeprefix", "removesuffix", "format", "isdigit", "isalpha", "isalnum", "isspace", "isupper", "islower":
 			return true
 		}
 	case *Dict:
@@ -144,6 +144,8 @@ func (r *run) stringMethod(s, name string, a Arguments) (any, error) {
 		return strip(s, name, a)
 	case "find", "rfind", "count", "removeprefix", "removesuffix":
 		return search(s, name, a)
+	case "format":
+		return r.format(s, a)
 	}
 	if _, err := a.Bind(); err != nil {
 		return nil, err

@@ -9,19 +9,22 @@ import (
 // job is a piece of work that has its place in the order of steps.
 type job interface {
 	run()
-	drop() // instead of run, when the device is closed
+	tell() // what came of it to those who wait: with the device's lock held, and behind run
+	drop() // instead of both, when the device is closed
 }
 
 // action is a job that nobody waits for.
 type action func()
 
 func (a action) run()  { a() }
+func (a action) tell() {}
 func (a action) drop() {}
 
 // barrier is a job that is closed when those before it are over.
 type barrier chan struct{}
 
-func (b barrier) run()  { close(b) }
+func (b barrier) run()  {}
+func (b barrier) tell() { close(b) }
 func (b barrier) drop() { close(b) }
 
 // queue holds jobs for the one goroutine that runs them in order. Its methods
@@ -55,6 +58,7 @@ func (q *queue) after(j job) {
 		return
 	}
 	j.run()
+	j.tell()
 }
 
 // close waits for the running job and drops the others.
@@ -87,15 +91,21 @@ func (d *Device) work() {
 		q.pending, q.batch = q.batch[:0], q.pending
 		q.running = true
 		for i, j := range q.batch {
+			q.batch[i] = nil
 			if q.closed {
 				j.drop()
-			} else {
-				d.mu.Unlock()
-				j.run()
-				page.give()
-				d.mu.Lock()
+				continue
 			}
-			q.batch[i] = nil
+			d.mu.Unlock()
+			j.run()
+			d.mu.Lock()
+			// Who has waited for the last job finds nothing running: what is released
+			// then is given back at once.
+			q.running = i+1 < len(q.batch)
+			j.tell()
+			d.mu.Unlock()
+			page.give()
+			d.mu.Lock()
 		}
 		q.running = false
 		q.idle.Broadcast()

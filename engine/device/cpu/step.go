@@ -11,6 +11,7 @@ import (
 type step struct {
 	executable *executable
 	finished   chan error // has the outcome once, when the step is over
+	err        error      // that outcome
 
 	tokens    []int32 // [n]
 	positions []int32 // [n]
@@ -116,7 +117,7 @@ func (s *step) run() {
 	e := s.executable
 	for _, k := range e.kernels {
 		if e.device.stop.Load() {
-			s.drop()
+			s.err = s.lost()
 			return
 		}
 		k.run(s)
@@ -131,16 +132,22 @@ func (s *step) run() {
 		}
 	}
 	e.device.count.dispatches.Add(uint64(len(e.kernels)))
-	s.finished <- nil
+	s.err = nil
 }
 
-// drop ends a step that the device does not finish.
-func (s *step) drop() {
+// tell gives the outcome to who waits for the step.
+func (s *step) tell() { s.finished <- s.err }
+
+// drop ends a step that the device does not begin.
+func (s *step) drop() { s.finished <- s.lost() }
+
+// lost is why the device does not finish the step.
+func (s *step) lost() error {
 	err := device.ErrClosed
 	if s.executable.device.lost.Load() {
 		err = device.ErrLost
 	}
-	s.finished <- fmt.Errorf("cpu: step: device: %w", err)
+	return fmt.Errorf("cpu: step: device: %w", err)
 }
 
 // results copies what the step found to r, and returns the bytes.

@@ -17,6 +17,7 @@ import (
 	"github.com/realm-webgpu/realm/e2e/models"
 	"github.com/realm-webgpu/realm/engine/device/webgpu/shim"
 	"github.com/realm-webgpu/realm/hostfn/browser/script"
+	"github.com/realm-webgpu/realm/web/assets"
 	"github.com/realm-webgpu/realm/web/demo/page"
 )
 
@@ -95,21 +96,14 @@ func publish(dir string, quality int) error {
 
 // static returns the files that need no building but for Go's own script.
 func static() (map[string][]byte, error) {
-	files := map[string][]byte{
-		shim.Name: shim.Script(), script.Name: script.Text(),
-		"atlas.gguf": models.Atlas,
-	}
-	for name, adapter := range models.Adapters() {
-		files[name+".gguf"] = adapter
-	}
-	entries, err := page.Files().ReadDir(".")
+	files, err := assets.With(page.Files())
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range entries {
-		if files[e.Name()], err = page.Files().ReadFile(e.Name()); err != nil {
-			return nil, err
-		}
+	files[shim.Name], files[script.Name] = shim.Script(), script.Text()
+	files["atlas.gguf"] = models.Atlas
+	for name, adapter := range models.Adapters() {
+		files[name+".gguf"] = adapter
 	}
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {

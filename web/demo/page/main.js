@@ -3,7 +3,7 @@ import { load } from "./realm.js";
 import { Chat } from "./chat.js";
 import { builtin, Models } from "./models.js";
 import { device, openSettings } from "./settings.js";
-import { byID, button, element, fill } from "./element.js";
+import { byID, button, describe, element } from "./element.js";
 import { bytes, count, explain, seconds } from "./words.js";
 
 // Adapters of the model that comes with the page, which are fetched when they are chosen.
@@ -69,7 +69,7 @@ function ready() {
   const fast = about.device.backend === "webgpu" && !about.device.software;
   say(fast ? "gpu" : "slow", about.device.backend === "cpu" ? "On the processor" : `${fast ? "" : "Software: "}${about.device.name}`);
   offer(choice === builtin ? Object.keys(adapters) : []);
-  fill(byID("about"), [
+  describe(byID("about"), [
     ["Model", about.name], ["Architecture", about.architecture], ["Parameters", count(about.parameters)], ["File", bytes(about.bytes)],
     ["Context", `${about.context} tokens`], ["Device", about.device.name], ["Memory taken", bytes(about.device.memory)],
     ["Loaded in", seconds(about.load_seconds)], ["Guest", about.interpreted ? "interpreted" : "this browser's WebAssembly"],

@@ -1,10 +1,10 @@
 // Package page has the files of Realm in a page, and of its ES module, as they are
-// served.
+// served, but for those of package assets.
 package page
 
 import "embed"
 
-//go:embed *.html *.css *.js *.svg
+//go:embed *.html *.css *.js
 var files embed.FS
 
 // Files returns them.

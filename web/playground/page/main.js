@@ -4,7 +4,7 @@ import { Chat } from "./chat.js";
 import { ChatList } from "./chats.js";
 import { Composer } from "./composer.js";
 import { isOpen, shownAnswer } from "./conversation.js";
-import { byID, element } from "./element.js";
+import { byID, describe } from "./element.js";
 import { aboutSchema, schemaFault } from "./errors.js";
 import { hideWelcome, showWelcome } from "./examples.js";
 import { Figures } from "./figures.js";
@@ -115,8 +115,7 @@ function showServer({ version, tenant_id: tenant, guests, device, limits }) {
   socket.frameLimit = limits.frame_bytes;
   settings.showGuests(guests);
   const facts = { Server: `Realm ${version}`, Device: device.software ? `${device.name}, in software` : device.name, Tenant: tenant };
-  byID("about").replaceChildren(...Object.entries(facts).filter(([, value]) => value)
-    .map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
+  describe(byID("about"), Object.entries(facts).filter(([, value]) => value));
   byID("sign-out").hidden = !signIn.signedIn;
 }
 

@@ -45,3 +45,13 @@ export function element(tag, properties = {}, ...children) {
 export function button(text, onclick, properties = {}) {
   return element("button", { type: "button", className: "quiet small", onclick, ...properties }, text);
 }
+
+/**
+ * Fills a description list with names and values.
+ *
+ * @param {HTMLElement} list
+ * @param {[string, string][]} entries
+ */
+export function describe(list, entries) {
+  list.replaceChildren(...entries.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
+}
