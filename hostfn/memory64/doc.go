@@ -15,13 +15,29 @@
 //
 // and the access itself traps: as an access out of bounds, and never as one of
 // somewhere else. So do accesses with an offset of 2^32 and more, whose operand is
-// replaced altogether. Where nothing happens between address and access that could
-// be noticed, a branch to a trap of the same kind does instead, which costs less.
+// replaced altogether. What costs less is a branch that is never taken, to one access
+// of that kind behind the function's code, and that is what most accesses have:
 //
-// The conversion is put right behind the instruction that left the operand, so
-// that operands above it need not be moved. A local that served as an address
-// once, and was not written since, is known to be below 2^32, and so is what was an
-// i32 before, or a constant: there the check is left out.
+//	(br_if $trap (operand >> 32))  address = wrap(operand)
+//
+// The conversion is put right behind the instruction that left the operand, so that
+// operands above it need not be moved, or behind all of them, where what they do must
+// come before the trap.
+//
+// # What needs no check
+//
+// Of locals and operands it is followed between which numbers they lie: by the
+// instruction that made them, and by the accesses that they were good for. Behind one
+// at p+c, p lies from -c to the end of memory less c. An operand is only wrapped where
+// it lies above -65,536 and below 2^32: below 0 it becomes an address of the last
+// 64 KiB, which no memory has. So of several accesses around one pointer one has a
+// check, in whatever order they come. What is known of a local holds until it is
+// written, in loops that do not write it, too, and behind a block as far as it was
+// known when the first branch left it.
+//
+// The lower half of a local that was an address is kept in a local of its own, and a
+// constant that is added to one below 2^32 becomes part of the offset: engines check
+// the bounds of accesses together that have one address and several offsets.
 //
 // Lengths, deltas and indices of tables are converted by the first way, as
 // 0xffffffff is past any of them too.

@@ -11,6 +11,9 @@
 // looks at the time, at quotas and at whether anyone still wants the answer, and
 // gives more or ends the instance. A module that calls nothing, loops nowhere and
 // recurses never is finite, and so stops by itself.
+//
+// The call stands behind the code of a loop, or of the function, which becomes a loop
+// for that: it gives back what was paid and goes to the header, where it is paid again.
 package meter
 
 // What a metered module imports.
