@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"unsafe"
 
 	"github.com/realm-webgpu/realm/engine/device"
 	"github.com/realm-webgpu/realm/shaders/quant"
@@ -83,47 +84,72 @@ func (p *Packing) planes() int {
 	return code
 }
 
-// PackRow packs a row of the format into its place in a tile, whose bytes were
-// zero. It fails with device.ErrUnsupported where the row has what the packing has
-// no room for.
-func (p *Packing) PackRow(tile []byte, row int, src []byte, parts *quant.Parts) error {
-	size := p.format.BlockBytes
+// PackTile packs up to TileRows rows of the format, which follow each other, into a
+// tile whose bytes were zero. It fails with device.ErrUnsupported where a row has what
+// the packing has no room for.
+func (p *Packing) PackTile(tile, rows []byte, parts *quant.Parts) error {
+	size, units := p.format.BlockBytes, p.format.BlockElements/unit
+	rowBytes := p.blocks * size
+	// A block of all rows before the next one: their words share cache lines.
 	for block := range p.blocks {
-		p.format.Split(src[block*size:(block+1)*size], parts)
-		units := p.format.BlockElements / unit
-		for u := range units {
-			p.packUnit(tile[(block*units+u)*p.unitBytes:], row, parts.Quants[u*unit:(u+1)*unit])
-		}
-		if err := p.packScales(tile, row, block, parts); err != nil {
-			return err
+		for row := 0; row*rowBytes < len(rows); row++ {
+			p.format.Split(rows[row*rowBytes+block*size:][:size], parts)
+			for u := range units {
+				p.packUnit(tile[(block*units+u)*p.unitBytes+4*row:], parts.Quants[u*unit:(u+1)*unit])
+			}
+			if err := p.packScales(tile, row, block, parts); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// each repeats a byte in the four bytes of a word.
-func each(b uint32) uint32 { return b * 0x01010101 }
+// each repeats a byte in the eight bytes of a word.
+func each(b uint64) uint64 { return b * 0x0101010101010101 }
 
-// packUnit packs 32 quants.
-func (p *Packing) packUnit(out []byte, row int, quants []int8) {
-	var groups [8]uint32
-	for g := range groups {
-		q := quants[4*g : 4*g+4]
-		groups[g] = uint32(uint8(q[0])) | uint32(uint8(q[1]))<<8 | uint32(uint8(q[2]))<<16 | uint32(uint8(q[3]))<<24
+// packUnit packs 32 quants of a row into every sixteenth word.
+func (p *Packing) packUnit(out []byte, quants []int8) {
+	q := (*[unit]byte)(unsafe.Pointer((*[unit]int8)(quants)))
+	var eights [4]uint64 // of elements: two words each
+	for i := range eights {
+		eights[i] = binary.LittleEndian.Uint64(q[8*i:])
 	}
 	shift := 0
 	for _, bits := range p.layout.Bits {
-		mask, fields := each(1<<bits-1), 8/bits
-		for v := range bits {
-			word := uint32(0)
-			for f := range fields {
-				word |= groups[group(bits, v, f)] >> shift & mask << (bits * f)
-			}
-			binary.LittleEndian.PutUint32(out[64*v+4*row:], word)
+		mask := each(1<<bits - 1)
+		a, b, c, d := eights[0]>>shift&mask, eights[1]>>shift&mask, eights[2]>>shift&mask, eights[3]>>shift&mask
+		// Where group puts every other field of a word into the lower half of such
+		// an eight, and those between into the upper one, a shift joins them.
+		switch bits {
+		case 8:
+			putPair(out, a)
+			putPair(out[2*line:], b)
+			putPair(out[4*line:], c)
+			putPair(out[6*line:], d)
+		case 4:
+			putPair(out, a|c<<4)
+			putPair(out[2*line:], b|d<<4)
+		case 2:
+			ab, cd := a|b<<4, c|d<<4
+			binary.LittleEndian.PutUint32(out, uint32(ab|ab>>32<<2))
+			binary.LittleEndian.PutUint32(out[line:], uint32(cd|cd>>32<<2))
+		case 1:
+			all := a | b<<2 | c<<4 | d<<6
+			binary.LittleEndian.PutUint32(out, uint32(all|all>>32<<1))
 		}
-		out = out[64*bits:]
+		out = out[bits*line:]
 		shift += bits
 	}
+}
+
+// line is the bytes of a vector: a word of each row of the tile.
+const line = 4 * TileRows
+
+// putPair writes two words of a row.
+func putPair(out []byte, words uint64) {
+	binary.LittleEndian.PutUint32(out, uint32(words))
+	binary.LittleEndian.PutUint32(out[line:], uint32(words>>32))
 }
 
 // group returns which four elements of a unit field f of a plane's vector v has.
@@ -211,9 +237,9 @@ func (p *Packing) unpackUnit(quants []int8, in []byte, row int) {
 	clear(quants)
 	shift := 0
 	for _, bits := range p.layout.Bits {
-		mask := each(1<<bits - 1)
+		mask := uint32(each(1<<bits - 1))
 		for v := range bits {
-			word := binary.LittleEndian.Uint32(in[64*v+4*row:])
+			word := binary.LittleEndian.Uint32(in[line*v+4*row:])
 			for f := range 8 / bits {
 				four := word >> (bits * f) & mask << shift
 				q := quants[4*group(bits, v, f):][:4]
@@ -223,7 +249,7 @@ func (p *Packing) unpackUnit(quants []int8, in []byte, row int) {
 				q[3] |= int8(four >> 24)
 			}
 		}
-		in = in[64*bits:]
+		in = in[line*bits:]
 		shift += bits
 	}
 }
