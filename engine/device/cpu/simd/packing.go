@@ -25,7 +25,7 @@ type Packing struct {
 	blocks int // of a row
 
 	unitBytes             int // of quants
-	scales, mins, d, m    int // where they begin
+	mins, d, m, quants    int // where they begin: scales do at 0
 	size                  int
 	halves, pairs, hasMin bool // D and M are float16; scale and minimum share a byte
 }
@@ -48,9 +48,7 @@ func NewPacking(f *quant.Format, columns int) (*Packing, error) {
 		pairs:     l.SubScales && l.Min && l.Sub < unit,
 		hasMin:    l.Min,
 	}
-	subs := columns / l.Sub * TileRows
-	at := p.units * p.unitBytes
-	p.scales = at
+	subs, at := columns/l.Sub*TileRows, 0
 	if l.SubScales {
 		at += subs
 	}
@@ -68,7 +66,8 @@ func NewPacking(f *quant.Format, columns int) (*Packing, error) {
 	if l.Min {
 		at += number * p.blocks * TileRows
 	}
-	p.size = (at + 63) &^ 63
+	p.quants = (at + line - 1) &^ (line - 1)
+	p.size = p.quants + p.units*p.unitBytes
 	return p, nil
 }
 
@@ -95,7 +94,7 @@ func (p *Packing) PackTile(tile, rows []byte, parts *quant.Parts) error {
 		for row := 0; row*rowBytes < len(rows); row++ {
 			p.format.Split(rows[row*rowBytes+block*size:][:size], parts)
 			for u := range units {
-				p.packUnit(tile[(block*units+u)*p.unitBytes+4*row:], parts.Quants[u*unit:(u+1)*unit])
+				p.packUnit(tile[p.quants+(block*units+u)*p.unitBytes+4*row:], parts.Quants[u*unit:(u+1)*unit])
 			}
 			if err := p.packScales(tile, row, block, parts); err != nil {
 				return err
@@ -121,24 +120,24 @@ func (p *Packing) packUnit(out []byte, quants []int8) {
 		a, b, c, d := eights[0]>>shift&mask, eights[1]>>shift&mask, eights[2]>>shift&mask, eights[3]>>shift&mask
 		// Where group puts every other field of a word into the lower half of such
 		// an eight, and those between into the upper one, a shift joins them.
+		plane := out[shift*line:]
 		switch bits {
 		case 8:
-			putPair(out, a)
-			putPair(out[2*line:], b)
-			putPair(out[4*line:], c)
-			putPair(out[6*line:], d)
+			putPair(plane, a)
+			putPair(plane[2*line:], b)
+			putPair(plane[4*line:], c)
+			putPair(plane[6*line:], d)
 		case 4:
-			putPair(out, a|c<<4)
-			putPair(out[2*line:], b|d<<4)
+			putPair(plane, a|c<<4)
+			putPair(plane[2*line:], b|d<<4)
 		case 2:
 			ab, cd := a|b<<4, c|d<<4
-			binary.LittleEndian.PutUint32(out, uint32(ab|ab>>32<<2))
-			binary.LittleEndian.PutUint32(out[line:], uint32(cd|cd>>32<<2))
+			binary.LittleEndian.PutUint32(plane, uint32(ab|ab>>32<<2))
+			binary.LittleEndian.PutUint32(plane[line:], uint32(cd|cd>>32<<2))
 		case 1:
 			all := a | b<<2 | c<<4 | d<<6
-			binary.LittleEndian.PutUint32(out, uint32(all|all>>32<<1))
+			binary.LittleEndian.PutUint32(plane, uint32(all|all>>32<<1))
 		}
-		out = out[bits*line:]
 		shift += bits
 	}
 }
@@ -170,10 +169,10 @@ func (p *Packing) packScales(tile []byte, row, block int, parts *quant.Parts) er
 				if parts.Scales[s]&^15 != 0 || parts.Mins[s]&^15 != 0 {
 					return fmt.Errorf("simd: pack %s: a scale over 15: %w", p.format.Name, device.ErrUnsupported)
 				}
-				tile[p.scales+at] = uint8(parts.Scales[s]) | parts.Mins[s]<<4
+				tile[at] = uint8(parts.Scales[s]) | parts.Mins[s]<<4
 				continue
 			}
-			tile[p.scales+at] = uint8(parts.Scales[s])
+			tile[at] = uint8(parts.Scales[s])
 			if l.Min {
 				tile[p.mins+at] = parts.Mins[s]
 			}
@@ -210,13 +209,13 @@ func (p *Packing) number(in []byte, i int) float32 {
 func (p *Packing) Block(tile []byte, row, block int, parts *quant.Parts) {
 	l, units := p.layout, p.format.BlockElements/unit
 	for u := range units {
-		p.unpackUnit(parts.Quants[u*unit:(u+1)*unit], tile[(block*units+u)*p.unitBytes:], row)
+		p.unpackUnit(parts.Quants[u*unit:(u+1)*unit], tile[p.quants+(block*units+u)*p.unitBytes:], row)
 	}
 	if l.SubScales {
 		subs := p.format.BlockElements / l.Sub
 		for s := range subs {
 			at := (block*subs+s)*TileRows + row
-			scale := tile[p.scales+at]
+			scale := tile[at]
 			switch {
 			case p.pairs:
 				parts.Scales[s], parts.Mins[s] = int8(scale&15), scale>>4
