@@ -117,12 +117,7 @@ func (p *packer) tile(expert, i int) error {
 		}
 	}
 	tile := w.tile(expert, i)[:w.packing.TileBytes()]
-	for row := range last - first {
-		if err := w.packing.PackRow(tile, row, p.rows[row*w.rowBytes:(row+1)*w.rowBytes], &p.parts); err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.packing.PackTile(tile, p.rows[:(last-first)*w.rowBytes], &p.parts)
 }
 
 // items returns how many items a product has: tiles, or rows.

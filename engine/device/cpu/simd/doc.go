@@ -15,7 +15,6 @@
 // A matrix is packed in tiles of 16 rows, so that a lane is a row ([Packing]). A tile
 // has, one after the other:
 //
-//	quants  for each unit of 32 elements its planes of bits, the low ones first
 //	scales  of super-blocks with scales: 16 signed bytes, one a row, for every Sub
 //	        elements; with Sub 16 and minimums the scale is the low nibble of the
 //	        byte and the minimum the high one
@@ -23,6 +22,8 @@
 //	d       D of the 16 rows for every block: float16, or float32 in super-blocks
 //	        without scales
 //	m       M likewise, where there are minimums
+//	quants  for each unit of 32 elements its planes of bits, the low ones first; they
+//	        begin at a multiple of 64 bytes
 //
 // A vector of a plane is 64 bytes, 4 of each row: byte 4r+j has fields of the
 // elements 4g+j of row r, for as many g as there are fields in a byte:

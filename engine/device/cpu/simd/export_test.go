@@ -5,5 +5,5 @@ package simd
 func (p *Packing) Numbers() []int {
 	number := map[bool]int{true: 1}
 	l := p.layout
-	return []int{p.planes(), l.Sub, number[l.Super], number[l.SubScales], number[l.Min], p.scales, p.mins, p.d, p.m, p.size, p.units}
+	return []int{p.planes(), l.Sub, number[l.Super], number[l.SubScales], number[l.Min], p.mins, p.d, p.m, p.quants, p.size, p.units}
 }

@@ -14,10 +14,10 @@ static realm_product *kernels_product(const realm_kernels *k, int planes, int su
 	realm_layout l = {planes, sub, super, sub_scales, min};
 	return k->product(&l);
 }
-static void multiply(realm_product *f, const uint8_t *weights, int64_t scales_at, int64_t mins_at, int64_t d_at, int64_t m_at, int64_t size,
+static void multiply(realm_product *f, const uint8_t *weights, int64_t mins_at, int64_t d_at, int64_t m_at, int64_t quants_at, int64_t size,
 	int units, int64_t first, int64_t last, int64_t row_first, int64_t row_last,
 	const int8_t *quants, const float *scales, const int32_t *sums, int columns, float *out, int64_t stride, const float *bias) {
-	realm_tile tile = {scales_at, mins_at, d_at, m_at, size};
+	realm_tile tile = {mins_at, d_at, m_at, quants_at, size};
 	f(weights, &tile, units, first, last, row_first, row_last, quants, scales, sums, columns, out, stride, bias);
 }
 static void plain(const realm_kernels *k, int bits, int exponent, const uint8_t *weights, int64_t row_bytes, int64_t first, int64_t last,
@@ -107,7 +107,7 @@ type product struct{ c *C.realm_product }
 
 func (p product) Multiply(m *Multiplication, first, last int) {
 	k, a := m.Packing, m.Activations
-	C.multiply(p.c, bytes(m.Weights), C.int64_t(k.scales), C.int64_t(k.mins), C.int64_t(k.d), C.int64_t(k.m), C.int64_t(k.size),
+	C.multiply(p.c, bytes(m.Weights), C.int64_t(k.mins), C.int64_t(k.d), C.int64_t(k.m), C.int64_t(k.quants), C.int64_t(k.size),
 		C.int(k.units), C.int64_t(first), C.int64_t(last), C.int64_t(m.RowFirst), C.int64_t(m.RowFirst+m.Out.Width),
 		(*C.int8_t)(unsafe.Pointer(unsafe.SliceData(a.Quants[m.First*k.units*unit:]))),
 		floats(a.Scales[m.First*k.units:]),

@@ -26,7 +26,7 @@ typedef struct {
 
 // realm_tile is where the parts of a packed tile begin, in bytes: see doc.go.
 typedef struct {
-	int64_t scales, mins, d, m, size;
+	int64_t mins, d, m, quants, size; // scales begin it
 } realm_tile;
 
 // realm_product multiplies the tiles [first, last) of packed weights with every

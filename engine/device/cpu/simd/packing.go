@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"unsafe"
 
 	"github.com/realm-webgpu/realm/engine/device"
 	"github.com/realm-webgpu/realm/shaders/quant"
@@ -24,7 +25,7 @@ type Packing struct {
 	blocks int // of a row
 
 	unitBytes             int // of quants
-	scales, mins, d, m    int // where they begin
+	mins, d, m, quants    int // where they begin: scales do at 0
 	size                  int
 	halves, pairs, hasMin bool // D and M are float16; scale and minimum share a byte
 }
@@ -47,9 +48,7 @@ func NewPacking(f *quant.Format, columns int) (*Packing, error) {
 		pairs:     l.SubScales && l.Min && l.Sub < unit,
 		hasMin:    l.Min,
 	}
-	subs := columns / l.Sub * TileRows
-	at := p.units * p.unitBytes
-	p.scales = at
+	subs, at := columns/l.Sub*TileRows, 0
 	if l.SubScales {
 		at += subs
 	}
@@ -67,7 +66,8 @@ func NewPacking(f *quant.Format, columns int) (*Packing, error) {
 	if l.Min {
 		at += number * p.blocks * TileRows
 	}
-	p.size = (at + 63) &^ 63
+	p.quants = (at + line - 1) &^ (line - 1)
+	p.size = p.quants + p.units*p.unitBytes
 	return p, nil
 }
 
@@ -83,47 +83,72 @@ func (p *Packing) planes() int {
 	return code
 }
 
-// PackRow packs a row of the format into its place in a tile, whose bytes were
-// zero. It fails with device.ErrUnsupported where the row has what the packing has
-// no room for.
-func (p *Packing) PackRow(tile []byte, row int, src []byte, parts *quant.Parts) error {
-	size := p.format.BlockBytes
+// PackTile packs up to TileRows rows of the format, which follow each other, into a
+// tile whose bytes were zero. It fails with device.ErrUnsupported where a row has what
+// the packing has no room for.
+func (p *Packing) PackTile(tile, rows []byte, parts *quant.Parts) error {
+	size, units := p.format.BlockBytes, p.format.BlockElements/unit
+	rowBytes := p.blocks * size
+	// A block of all rows before the next one: their words share cache lines.
 	for block := range p.blocks {
-		p.format.Split(src[block*size:(block+1)*size], parts)
-		units := p.format.BlockElements / unit
-		for u := range units {
-			p.packUnit(tile[(block*units+u)*p.unitBytes:], row, parts.Quants[u*unit:(u+1)*unit])
-		}
-		if err := p.packScales(tile, row, block, parts); err != nil {
-			return err
+		for row := 0; row*rowBytes < len(rows); row++ {
+			p.format.Split(rows[row*rowBytes+block*size:][:size], parts)
+			for u := range units {
+				p.packUnit(tile[p.quants+(block*units+u)*p.unitBytes+4*row:], parts.Quants[u*unit:(u+1)*unit])
+			}
+			if err := p.packScales(tile, row, block, parts); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// each repeats a byte in the four bytes of a word.
-func each(b uint32) uint32 { return b * 0x01010101 }
+// each repeats a byte in the eight bytes of a word.
+func each(b uint64) uint64 { return b * 0x0101010101010101 }
 
-// packUnit packs 32 quants.
-func (p *Packing) packUnit(out []byte, row int, quants []int8) {
-	var groups [8]uint32
-	for g := range groups {
-		q := quants[4*g : 4*g+4]
-		groups[g] = uint32(uint8(q[0])) | uint32(uint8(q[1]))<<8 | uint32(uint8(q[2]))<<16 | uint32(uint8(q[3]))<<24
+// packUnit packs 32 quants of a row into every sixteenth word.
+func (p *Packing) packUnit(out []byte, quants []int8) {
+	q := (*[unit]byte)(unsafe.Pointer((*[unit]int8)(quants)))
+	var eights [4]uint64 // of elements: two words each
+	for i := range eights {
+		eights[i] = binary.LittleEndian.Uint64(q[8*i:])
 	}
 	shift := 0
 	for _, bits := range p.layout.Bits {
-		mask, fields := each(1<<bits-1), 8/bits
-		for v := range bits {
-			word := uint32(0)
-			for f := range fields {
-				word |= groups[group(bits, v, f)] >> shift & mask << (bits * f)
-			}
-			binary.LittleEndian.PutUint32(out[64*v+4*row:], word)
+		mask := each(1<<bits - 1)
+		a, b, c, d := eights[0]>>shift&mask, eights[1]>>shift&mask, eights[2]>>shift&mask, eights[3]>>shift&mask
+		// Where group puts every other field of a word into the lower half of such
+		// an eight, and those between into the upper one, a shift joins them.
+		plane := out[shift*line:]
+		switch bits {
+		case 8:
+			putPair(plane, a)
+			putPair(plane[2*line:], b)
+			putPair(plane[4*line:], c)
+			putPair(plane[6*line:], d)
+		case 4:
+			putPair(plane, a|c<<4)
+			putPair(plane[2*line:], b|d<<4)
+		case 2:
+			ab, cd := a|b<<4, c|d<<4
+			binary.LittleEndian.PutUint32(plane, uint32(ab|ab>>32<<2))
+			binary.LittleEndian.PutUint32(plane[line:], uint32(cd|cd>>32<<2))
+		case 1:
+			all := a | b<<2 | c<<4 | d<<6
+			binary.LittleEndian.PutUint32(plane, uint32(all|all>>32<<1))
 		}
-		out = out[64*bits:]
 		shift += bits
 	}
+}
+
+// line is the bytes of a vector: a word of each row of the tile.
+const line = 4 * TileRows
+
+// putPair writes two words of a row.
+func putPair(out []byte, words uint64) {
+	binary.LittleEndian.PutUint32(out, uint32(words))
+	binary.LittleEndian.PutUint32(out[line:], uint32(words>>32))
 }
 
 // group returns which four elements of a unit field f of a plane's vector v has.
@@ -144,10 +169,10 @@ func (p *Packing) packScales(tile []byte, row, block int, parts *quant.Parts) er
 				if parts.Scales[s]&^15 != 0 || parts.Mins[s]&^15 != 0 {
 					return fmt.Errorf("simd: pack %s: a scale over 15: %w", p.format.Name, device.ErrUnsupported)
 				}
-				tile[p.scales+at] = uint8(parts.Scales[s]) | parts.Mins[s]<<4
+				tile[at] = uint8(parts.Scales[s]) | parts.Mins[s]<<4
 				continue
 			}
-			tile[p.scales+at] = uint8(parts.Scales[s])
+			tile[at] = uint8(parts.Scales[s])
 			if l.Min {
 				tile[p.mins+at] = parts.Mins[s]
 			}
@@ -184,13 +209,13 @@ func (p *Packing) number(in []byte, i int) float32 {
 func (p *Packing) Block(tile []byte, row, block int, parts *quant.Parts) {
 	l, units := p.layout, p.format.BlockElements/unit
 	for u := range units {
-		p.unpackUnit(parts.Quants[u*unit:(u+1)*unit], tile[(block*units+u)*p.unitBytes:], row)
+		p.unpackUnit(parts.Quants[u*unit:(u+1)*unit], tile[p.quants+(block*units+u)*p.unitBytes:], row)
 	}
 	if l.SubScales {
 		subs := p.format.BlockElements / l.Sub
 		for s := range subs {
 			at := (block*subs+s)*TileRows + row
-			scale := tile[p.scales+at]
+			scale := tile[at]
 			switch {
 			case p.pairs:
 				parts.Scales[s], parts.Mins[s] = int8(scale&15), scale>>4
@@ -211,9 +236,9 @@ func (p *Packing) unpackUnit(quants []int8, in []byte, row int) {
 	clear(quants)
 	shift := 0
 	for _, bits := range p.layout.Bits {
-		mask := each(1<<bits - 1)
+		mask := uint32(each(1<<bits - 1))
 		for v := range bits {
-			word := binary.LittleEndian.Uint32(in[64*v+4*row:])
+			word := binary.LittleEndian.Uint32(in[line*v+4*row:])
 			for f := range 8 / bits {
 				four := word >> (bits * f) & mask << shift
 				q := quants[4*group(bits, v, f):][:4]
@@ -223,7 +248,7 @@ func (p *Packing) unpackUnit(quants []int8, in []byte, row int) {
 				q[3] |= int8(four >> 24)
 			}
 		}
-		in = in[64*bits:]
+		in = in[line*bits:]
 		shift += bits
 	}
 }

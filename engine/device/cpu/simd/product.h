@@ -63,7 +63,7 @@ INLINE void scales_of(realm_layout l, const uint8_t *tile, const realm_tile *at,
 		m = vf_load_f16((const uint16_t *)(tile + at->m) + 16 * block);
 #pragma GCC unroll 2
 	for (int i = 0; i < subs; i++) {
-		const uint8_t *sub = tile + at->scales + 16 * (subs * unit + i);
+		const uint8_t *sub = tile + 16 * (subs * unit + i);
 		if (l.min && l.sub == 16) { // both in a byte
 			vi pair = vi_load_u8(sub);
 			scale[i] = vf_mul(d, vf_of_int(vi_and(pair, vi_set(15))));
@@ -76,15 +76,17 @@ INLINE void scales_of(realm_layout l, const uint8_t *tile, const realm_tile *at,
 	}
 }
 
-// AHEAD is how far ahead of the unit that is computed memory is asked for, in bytes:
-// what a core reads in the time that memory takes to answer.
-#define AHEAD 8192
+// ahead_of is how far ahead of the unit that is computed memory is asked for, in bytes:
+// what a core reads in the time that memory takes to answer, and more where a core does
+// little else than read. The scales of a tile stand before its quants: they are asked for
+// with the end of the tile before.
+INLINE int64_t ahead_of(realm_layout l) { return l.planes == 0x8 ? 16384 : 4096; }
 
 // tile_product multiplies a tile with some columns. Tiles follow each other, and
 // where it is fresh the one behind is asked for too.
 INLINE void tile_product(realm_layout l, const int n, const uint8_t *tile, const realm_tile *at, int units, int fresh,
 	const int8_t *quants, const float *scales, const int32_t *sums, vf y[COLUMNS]) {
-	const uint8_t *p = tile;
+	const uint8_t *p = tile + at->quants;
 	// Quants are signed about the middle of their range: 1 << middle is taken away, and
 	// that many times the sum of the activations from a product, before it is made.
 	const int bits = (l.planes >> 4) + (l.planes & 15), middle = bits - 1;
@@ -95,7 +97,7 @@ INLINE void tile_product(realm_layout l, const int n, const uint8_t *tile, const
 	int64_t share = fresh ? at->size / units : 0;
 	for (int unit = 0; unit < units; unit++) {
 		for (int64_t i = 0; i < share; i += 64)
-			__builtin_prefetch(tile + AHEAD + unit * share + i);
+			__builtin_prefetch(tile + ahead_of(l) + unit * share + i);
 		vi w[8];
 		vf scale[2], min[2];
 		p = unpack(l.planes, p, w);

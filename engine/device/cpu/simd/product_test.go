@@ -59,7 +59,9 @@ func newMatrix(t testing.TB, r *rand.Rand, f *quant.Format, rows, columns int) *
 		if err := f.Encode(row, values, nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.PackRow(m.tile(i), i%simd.TileRows, row, &parts); err != nil {
+	}
+	for first := 0; first < rows; first += simd.TileRows {
+		if err := p.PackTile(m.tile(first), m.data[first*size:min(first+simd.TileRows, rows)*size], &parts); err != nil {
 			t.Fatal(err)
 		}
 	}
