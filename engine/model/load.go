@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/realm-webgpu/realm/engine/device"
 	"github.com/realm-webgpu/realm/engine/gguf"
@@ -227,11 +228,16 @@ func (m *Model) uploadVector(d device.Device, t *gguf.Tensor) (device.Weights, e
 	return w, nil
 }
 
-// floats decodes a tensor.
+// floats decodes a tensor. Its few bytes are read, not mapped: a file that another program
+// makes shorter is then an error, and no pages around them become resident.
 func floats(t *gguf.Tensor) ([]float32, error) {
-	data, err := t.Bytes()
+	r, err := t.Reader()
 	if err != nil {
 		return nil, err
+	}
+	data := make([]byte, t.Size)
+	if _, err := io.ReadFull(r, data); err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
 	values := make([]float32, t.Elements())
 	if err := t.Format.Decode(values, data); err != nil {
