@@ -244,3 +244,20 @@ func BenchmarkMultiply(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPackTile packs a tile of rows of 2048. MB/s are those of the file's bytes.
+func BenchmarkPackTile(b *testing.B) {
+	for _, f := range quantised() {
+		b.Run(f.Name, func(b *testing.B) {
+			m := newMatrix(b, rand.New(rand.NewPCG(4, uint64(f.ID))), f, simd.TileRows, 2048)
+			var parts quant.Parts
+			b.SetBytes(int64(len(m.data)))
+			for b.Loop() {
+				clear(m.tiles)
+				if err := m.PackTile(m.tiles, m.data, &parts); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
