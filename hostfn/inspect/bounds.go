@@ -7,7 +7,8 @@ import "github.com/realm-webgpu/realm/hostfn/wasm"
 // toolchains write stays far below.
 const (
 	maxResults = 1 << 17 // values that calls and blocks leave, beyond one each
-	maxBlocks  = 20_000  // of a function
+	maxBlocks  = 10_000  // of a function: about two seconds
+	maxLoops   = 2_000   // of a function, which each take as long as ten blocks or more
 	maxTargets = 100_000 // of the branch tables of a function
 )
 
@@ -22,9 +23,12 @@ func (r *Report) bounds(m *wasm.Module, problem func(string, ...any)) {
 	types = append(types, m.Functions...)
 	results := 0
 	for i := range m.Code {
-		blocks, targets := 0, 0
+		blocks, loops, targets := 0, 0, 0
 		for c := wasm.NewCode(&m.Code[i]); c.Next(); {
 			var t wasm.FuncType
+			if c.Op == wasm.OpLoop {
+				loops++
+			}
 			switch c.Op {
 			case wasm.OpBlock, wasm.OpLoop, wasm.OpIf:
 				blocks++
@@ -41,6 +45,9 @@ func (r *Report) bounds(m *wasm.Module, problem func(string, ...any)) {
 		function := len(types) - len(m.Functions) + i
 		if blocks > maxBlocks {
 			problem("function %d has %d blocks, at most %d", function, blocks, maxBlocks)
+		}
+		if loops > maxLoops {
+			problem("function %d has %d loops, at most %d", function, loops, maxLoops)
 		}
 		if targets > maxTargets {
 			problem("function %d has branch tables of %d entries, at most %d", function, targets, maxTargets)

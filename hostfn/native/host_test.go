@@ -57,7 +57,8 @@ func TestRefused(t *testing.T) {
 		{"a memory that cannot be", assemble(t, strings.Replace(hostile("", good), "i64 1", "i64 65536", 1)), "65536 pages"},
 		// What would take the compiler any memory, or any time.
 		{"results", assemble(t, hostile("", `(func $f (result `+strings.Repeat("i64 ", 1000)+`) unreachable)`+life(strings.Repeat("call $f ", 200)+"unreachable"))), "values beyond one each"},
-		{"blocks", assemble(t, hostile("", life(strings.Repeat("block end ", 20_001)+"(i32.const 0)"))), "20001 blocks"},
+		{"blocks", assemble(t, hostile("", life(strings.Repeat("block end ", 10_001)+"(i32.const 0)"))), "10001 blocks"},
+		{"loops", assemble(t, hostile("", life(strings.Repeat("loop end ", 2_001)+"(i32.const 0)"))), "2001 loops"},
 		{"targets", assemble(t, hostile("", life(strings.Repeat("(block (br_table "+strings.Repeat("0 ", 1001)+" (i32.const 0)))", 101)+"(i32.const 0)"))), "branch tables of 101000 entries"},
 	} {
 		_, err := h.Load(t.Context(), c.data)
