@@ -43,12 +43,12 @@ func variants(t *testing.T) []variant {
 	for _, f := range quant.All() {
 		add("embed", f, nil)
 		for _, tile := range [][3]int{{4, 1, 1}, {4, 4, 1}, {1, 8, 16}} {
-			add("matmul", f, shaders.Constants{"Vectors": tile[0], "Columns": tile[1], "Lanes": 8, "Slices": tile[2], "Bias": tile[1] & 1, "Bounded": tile[1] >> 2 & 1, "Experts": 0})
+			add("matmul", f, shaders.Constants{"Vectors": tile[0], "Columns": tile[1], "Lanes": 8, "Slices": tile[2], "Bias": tile[1] & 1, "Bounded": tile[1] >> 2 & 1, "Experts": 0, "Adapted": 0})
+			add("matmul", f, shaders.Constants{"Vectors": tile[0], "Columns": tile[1], "Lanes": 8, "Slices": tile[2], "Bias": tile[1] & 1, "Bounded": tile[1] >> 2 & 1, "Experts": 0, "Adapted": 1 + tile[1]&1*2})
 		}
-		add("matmul", f, shaders.Constants{"Vectors": 1, "Columns": 1, "Lanes": 8, "Slices": 8, "Bias": 0, "Bounded": 0, "Experts": 1})
+		add("matmul", f, shaders.Constants{"Vectors": 1, "Columns": 1, "Lanes": 8, "Slices": 8, "Bias": 0, "Bounded": 0, "Experts": 1, "Adapted": 0})
 	}
 	add("adapter_down", nil, nil)
-	add("adapter_up", nil, nil)
 	for _, a := range on {
 		for _, b := range on {
 			add("rope", nil, shaders.Constants{"NeoX": a, "CacheF32": b, "Joined": a ^ b})

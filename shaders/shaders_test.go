@@ -14,7 +14,7 @@ func TestComposeMatMul(t *testing.T) {
 	for _, f := range quant.All() {
 		for _, columns := range []int{1, 4} {
 			for _, slices := range []int{1, 8} {
-				text, err := Compose("matmul", f, Constants{"Vectors": 2, "Columns": columns, "Lanes": 8, "Slices": slices, "Bias": 0, "Bounded": 0, "Experts": 0})
+				text, err := Compose("matmul", f, Constants{"Vectors": 2, "Columns": columns, "Lanes": 8, "Slices": slices, "Bias": 0, "Bounded": 0, "Experts": 0, "Adapted": 0})
 				if err != nil {
 					t.Fatalf("%s: %v", f.Name, err)
 				}

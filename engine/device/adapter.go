@@ -3,14 +3,14 @@ package device
 import "math"
 
 // Bank is a place for low-rank adapters (Hu et al. 2021,
-// https://arxiv.org/abs/2106.09685) of one product, or of several that read the same
-// input and whose results are side by side: Slots of them, padded with zeros to one
-// Rank, in memory that the host writes. Each row of a step takes one slot, or none.
+// https://arxiv.org/abs/2106.09685) of a product, whose weight may be several matrices
+// that are stacked by rows, its parts: Slots of them, padded with zeros to one Rank, in
+// memory that the host writes. Each row of a step takes one slot, or none.
 type Bank struct {
 	Slots   int
 	Rank    int   // a multiple of 4
 	Columns int   // n_in, a multiple of 4
-	Parts   []int // n_out of each product, multiples of 4; at most MaxBankParts
+	Parts   []int // n_out of each part, multiples of 4; at most MaxBankParts
 	// Down has [Slots][Columns/4][parts*Rank][4]: four elements of a row of A, then
 	// those of the next row. Up has [Slots][Rank][rows]: the columns of B.
 	Down, Up Storage
@@ -19,7 +19,7 @@ type Bank struct {
 // MaxBankParts bounds Bank.Parts: query, key and value.
 const MaxBankParts = 3
 
-// Width returns the elements of a row between Down and Up.
+// Width returns the elements of A · x, of all parts.
 func (b *Bank) Width() int { return len(b.Parts) * b.Rank }
 
 // Rows returns n_out of all parts together.
@@ -36,32 +36,9 @@ func (b *Bank) SlotBytes() (down, up int64) {
 	return 4 * int64(b.Width()) * int64(b.Columns), 4 * int64(b.Rank) * int64(b.Rows())
 }
 
-// AdapterDown is Out = A · X for the slot that each row has in Step.Adapters; zeros
-// for rows that have none.
-type AdapterDown struct {
-	Out  View // [T, Bank.Width()]
-	X    View // [T, Bank.Columns]
-	Bank *Bank
-}
-
-// AdapterUp is Out += scale * B · X for the slot and the scale that each row has in
-// Step.Adapters and Step.Scales. Rows that have none stay as they are.
-type AdapterUp struct {
-	Out  View // [T, Bank.Rows()]
-	X    View // [T, Bank.Width()], of AdapterDown
-	Bank *Bank
-}
-
-func (o *AdapterDown) Views() (r, w []View) { return []View{o.X}, []View{o.Out} }
-
-func (o *AdapterUp) Views() (r, w []View) { return []View{o.X, o.Out}, []View{o.Out} }
-
-// bank checks a bank, and an adapter's two views against it.
-func (c *checker) bank(b *Bank, narrow, wide View, wideWidth func() int) {
-	if b == nil {
-		c.fail("Bank", "is nil")
-		return
-	}
+// adapts checks the bank of a product.
+func (c *checker) adapts(o *MatMul) {
+	b := o.Bank
 	c.between("Bank.Slots", b.Slots, 1, maxTable)
 	c.between("Bank.Rank", b.Rank, 4, maxWidth/MaxBankParts)
 	c.between("Bank.Columns", b.Columns, 4, maxWidth)
@@ -78,12 +55,19 @@ func (c *checker) bank(b *Bank, narrow, wide View, wideWidth func() int) {
 	if b.Down == nil || b.Up == nil || b.Down.Bytes()/int64(b.Slots) < down || b.Up.Bytes()/int64(b.Slots) < up {
 		c.fail("Bank", "its storages have no room for %d slots of %d and %d bytes", b.Slots, down, up)
 	}
-	c.aligned("X", narrow)
-	c.aligned("Out", wide)
-	c.alike("X", narrow, wide)
-	c.apart("Out", wide, "X", narrow)
-	c.equal("the narrow view's Width", narrow.Width, b.Width(), "parts * rank")
-	c.equal("the wide view's Width", wide.Width, wideWidth(), "that of Bank")
+	c.aligned("Out", o.Out)
+	c.equal("Bank.Columns", b.Columns, o.X.Width, "X.Width")
+	c.equal("the rows of Bank", b.Rows(), o.Out.Width, "Out.Width")
+}
+
+// Adapts reports whether rows of the program's steps have adapters.
+func (p *Program) Adapts() bool {
+	for _, op := range p.Ops {
+		if o, ok := op.(*MatMul); ok && o.Bank != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // checkAdapters checks a step's adapters.

@@ -154,6 +154,9 @@ func (c *checker) operation(op Op) {
 		if o.Bias != nil {
 			c.vector("Bias", o.Bias, o.Out.Width, "Out.Width")
 		}
+		if o.Bank != nil && c.err == nil {
+			c.adapts(o)
+		}
 	case *Rope:
 		c.rope(o)
 	case *Attention:
@@ -177,10 +180,6 @@ func (c *checker) operation(op Op) {
 		}
 	case *Softmax:
 		c.softmax(o)
-	case *AdapterDown:
-		c.bank(o.Bank, o.Out, o.X, func() int { return o.Bank.Columns })
-	case *AdapterUp:
-		c.bank(o.Bank, o.X, o.Out, func() int { return o.Bank.Rows() })
 	case *Add:
 		c.aligned("Out", o.Out)
 		c.elementwise("X", o.X, o.Out)

@@ -130,12 +130,8 @@ func (p *Program) limits() stepLimits {
 			}
 		case *Sample:
 			l.samples = true
-		case *AdapterUp:
-			if l.slots == 0 || o.Bank.Slots < l.slots {
-				l.slots = o.Bank.Slots
-			}
-		case *AdapterDown:
-			if l.slots == 0 || o.Bank.Slots < l.slots {
+		case *MatMul:
+			if o.Bank != nil && (l.slots == 0 || o.Bank.Slots < l.slots) {
 				l.slots = o.Bank.Slots
 			}
 		}

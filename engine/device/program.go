@@ -114,11 +114,15 @@ type LayerNorm struct {
 	Epsilon      float32
 }
 
-// MatMul is Out = X · Wᵀ + Bias: [T, n_in] by [n_out, n_in] gives [T, n_out].
+// MatMul is Out = X · Wᵀ + Bias: [T, n_in] by [n_out, n_in] gives [T, n_out]. With a
+// Bank, a row t that has a slot in Step.Adapters gets what its adapter changes on top:
+//
+//	Out[t] += Scales[t] * B · (A · X[t])
 type MatMul struct {
 	Out, X View
 	Weight Weights
 	Bias   Weights // [n_out] or nil
+	Bank   *Bank   // nil: rows have no adapters here
 }
 
 // RopeMode says which elements of a head are rotated together.

@@ -1,6 +1,9 @@
 package lora
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What can be wrong with an adapter. Every error that wraps one of these names the
 // tensor, the key or the file.
@@ -12,4 +15,7 @@ var (
 	// ErrModel is an adapter that was made for another model: of another
 	// architecture, or with names or shapes that the model does not have.
 	ErrModel = errors.New("the adapter is not for this model")
+	// ErrLimit is an adapter that is over one of the limits of this package. It is an
+	// ErrUnsupported.
+	ErrLimit = fmt.Errorf("%w: over the limit", ErrUnsupported)
 )

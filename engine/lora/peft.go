@@ -96,10 +96,17 @@ func readPEFT(config, weights []byte) (*Adapter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", weightsFile, ErrFormat, err)
 	}
+	named := tensors.Tensors()
+	if n := len(named); n > MaxTensors {
+		return nil, fmt.Errorf("%s: %w: %d tensors, at most %d", weightsFile, ErrLimit, n, MaxTensors)
+	}
 	a := &Adapter{Format: "PEFT", Alpha: c.Alpha}
 	type halves struct{ a, b *matrix }
 	modules := map[string]*halves{}
-	for _, t := range tensors.Tensors() {
+	for _, t := range named {
+		if n := len(t.Name); n > MaxNameBytes {
+			return nil, fmt.Errorf("tensor %.40q: %w: a name of %d bytes, at most %d", t.Name, ErrLimit, n, MaxNameBytes)
+		}
 		module, isA, err := splitModule(t.Name)
 		if err != nil {
 			return nil, err

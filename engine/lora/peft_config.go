@@ -1,12 +1,9 @@
 package lora
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -19,7 +16,7 @@ type config struct {
 	RsLoRA        bool            `json:"use_rslora"`
 	RankPattern   json.RawMessage `json:"rank_pattern"`
 	AlphaPattern  json.RawMessage `json:"alpha_pattern"`
-	TargetModules targets         `json:"target_modules"`
+	TargetModules json.RawMessage `json:"target_modules"`
 	Init          any             `json:"init_lora_weights"`
 	Bias          string          `json:"bias"`
 	FanInFanOut   bool            `json:"fan_in_fan_out"`
@@ -32,6 +29,7 @@ type config struct {
 	Replication   []any           `json:"layer_replication"`
 	Invocation    []any           `json:"alora_invocation_tokens"`
 
+	targets       targets  // of target_modules
 	ranks, alphas patterns // of the two patterns
 }
 
@@ -71,12 +69,16 @@ func parseConfig(data []byte) (*config, error) {
 	if c.Rank < 1 || c.Rank > MaxRank {
 		return nil, fmt.Errorf("r: %w: %d is not in 1 to %d", ErrFormat, c.Rank, MaxRank)
 	}
+	var e expressions
 	var err error
-	if c.ranks, err = parsePatterns("rank_pattern", c.RankPattern); err != nil {
-		return nil, err
+	if c.targets, err = e.targets(c.TargetModules); err != nil {
+		return nil, fmt.Errorf("target_modules: %w", err)
 	}
-	if c.alphas, err = parsePatterns("alpha_pattern", c.AlphaPattern); err != nil {
-		return nil, err
+	if c.ranks, err = e.patterns(c.RankPattern); err != nil {
+		return nil, fmt.Errorf("rank_pattern: %w", err)
+	}
+	if c.alphas, err = e.patterns(c.AlphaPattern); err != nil {
+		return nil, fmt.Errorf("alpha_pattern: %w", err)
 	}
 	return c, checkAlpha("lora_alpha", c.Alpha)
 }
@@ -89,7 +91,7 @@ func (c *config) pair(module string, a, b *matrix) (Pair, error) {
 	if b == nil {
 		return Pair{}, fmt.Errorf("tensor %q: %w: its lora_B is missing", a.name, ErrFormat)
 	}
-	if !c.TargetModules.has(module) {
+	if !c.targets.has(module) {
 		return Pair{}, fmt.Errorf("tensor %q: %w: target_modules does not have it", a.name, ErrFormat)
 	}
 	rank := c.ranks.of(module, float64(c.Rank))
@@ -109,95 +111,4 @@ func (c *config) pair(module string, a, b *matrix) (Pair, error) {
 		scale = alpha / math.Sqrt(rank)
 	}
 	return Pair{Name: module, Rank: a.rows, Columns: a.columns, Rows: b.rows, Scale: float32(scale), A: a.values, B: b.values}, nil
-}
-
-// targets is target_modules: ends of names, or an expression that all of a name
-// matches, or "all-linear".
-type targets struct {
-	names []string
-	whole *regexp.Regexp
-	all   bool // nothing is said, or all-linear
-}
-
-func (t *targets) UnmarshalJSON(data []byte) error {
-	*t = targets{}
-	var text string
-	switch {
-	case string(data) == "null":
-		t.all = true
-	case json.Unmarshal(data, &text) == nil:
-		if t.all = text == "all-linear"; t.all {
-			return nil
-		}
-		var err error
-		if t.whole, err = regexp.Compile("^(?:" + text + ")$"); err != nil {
-			return fmt.Errorf("target_modules: %w", err)
-		}
-	default:
-		return json.Unmarshal(data, &t.names)
-	}
-	return nil
-}
-
-func (t *targets) has(module string) bool {
-	switch {
-	case t.whole != nil:
-		return t.whole.MatchString(module)
-	case t.all || t.names == nil:
-		return true
-	}
-	return slices.ContainsFunc(t.names, func(name string) bool {
-		return module == name || strings.HasSuffix(module, "."+name)
-	})
-}
-
-// patterns are numbers for the modules whose names end in what an expression
-// matches, the first that does counting.
-type patterns []pattern
-
-type pattern struct {
-	end   *regexp.Regexp
-	value float64
-}
-
-// maxPatterns bounds the expressions, each of which is tried on each module.
-const maxPatterns = 1 << 12
-
-// parsePatterns reads an object of expressions and numbers, in its order.
-func parsePatterns(key string, data []byte) (p patterns, err error) {
-	if len(data) == 0 || string(data) == "null" {
-		return nil, nil
-	}
-	fail := func(err error) (patterns, error) { return nil, fmt.Errorf("%s: %w: %w", key, ErrFormat, err) }
-	d := json.NewDecoder(bytes.NewReader(data))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return fail(errors.New("want an object"))
-	}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return fail(err)
-		}
-		var value float64
-		if err := d.Decode(&value); err != nil {
-			return fail(err)
-		}
-		end, err := regexp.Compile(`^(?:.*\.)?(?:` + name.(string) + `)$`)
-		if err != nil {
-			return fail(err)
-		}
-		if p = append(p, pattern{end, value}); len(p) > maxPatterns {
-			return fail(fmt.Errorf("over %d patterns", maxPatterns))
-		}
-	}
-	return p, nil
-}
-
-func (p patterns) of(module string, otherwise float64) float64 {
-	for _, x := range p {
-		if x.end.MatchString(module) {
-			return x.value
-		}
-	}
-	return otherwise
 }

@@ -9,36 +9,29 @@ import (
 	"github.com/realm-webgpu/realm/engine/lora"
 )
 
-// adapted is a tensor that an adapter can be of: a part of a product, which has one
+// adapted is a tensor that an adapter can be of: a part of a matrix, which has one
 // bank for all of its parts.
 type adapted struct {
 	site, part int
 	refused    string // why there is no bank; "": there can be one
 }
 
-// sites finds the products that take adapters, and where each tensor is in them.
-func (t *tensors) sites() (sites []product, of map[string]adapted) {
+// sites finds the matrices that take adapters, and where each tensor is in them.
+func (t *tensors) sites() (sites []*matrix, of map[string]adapted) {
 	of = map[string]adapted{}
 	add := func(p product) {
-		if p == nil {
-			return
-		}
-		part := 0
-		refused := ""
 		for _, m := range p {
+			refused := ""
 			for _, x := range m.tensors {
 				if x.Rows()%4 != 0 || m.columns%4 != 0 {
 					refused = fmt.Sprintf("%q has %d rows of %d, and banks take multiples of 4", x.Name, x.Rows(), m.columns)
 				}
 			}
-		}
-		for _, m := range p {
-			for _, x := range m.tensors {
+			for part, x := range m.tensors {
 				of[x.Name] = adapted{len(sites), part, refused}
-				part++
 			}
+			sites = append(sites, m)
 		}
-		sites = append(sites, p)
 	}
 	for i := range t.blocks {
 		l := &t.blocks[i]
@@ -63,13 +56,11 @@ func (t *tensors) sites() (sites []product, of map[string]adapted) {
 	return sites, of
 }
 
-// parts returns n_out of each tensor of a product.
-func (p product) parts() []int {
+// parts returns n_out of each tensor of a matrix.
+func (m *matrix) parts() []int {
 	var rows []int
-	for _, m := range p {
-		for _, t := range m.tensors {
-			rows = append(rows, t.Rows())
-		}
+	for _, t := range m.tensors {
+		rows = append(rows, t.Rows())
 	}
 	return rows
 }
@@ -89,12 +80,12 @@ func (m *Model) AdapterTarget() lora.Target {
 			case at.refused != "":
 				return 0, 0, fmt.Errorf("%w: %s", lora.ErrUnsupported, at.refused)
 			}
-			return sites[at.site].parts()[at.part], sites[at.site][0].columns, nil
+			return sites[at.site].tensors[at.part].Rows(), sites[at.site].columns, nil
 		},
 	}
 }
 
-// Banks are the places of a model's adapters: for each product that some adapter
+// Banks are the places of a model's adapters: for each matrix that some adapter
 // changes, one of device.Bank, all with the same slots. A Program that is made with
 // them has rows with adapters.
 type Banks struct {
@@ -121,12 +112,12 @@ func (p *bankPlan) covers(ranks []int) bool {
 }
 
 // bank returns the bank of a site without its memory.
-func (p *bankPlan) bank(sites []product, site int) *device.Bank {
-	return &device.Bank{Slots: p.slots, Rank: p.ranks[site], Columns: sites[site][0].columns, Parts: sites[site].parts()}
+func (p *bankPlan) bank(sites []*matrix, site int) *device.Bank {
+	return &device.Bank{Slots: p.slots, Rank: p.ranks[site], Columns: sites[site].columns, Parts: sites[site].parts()}
 }
 
 // bytes returns the memory of the banks.
-func (p *bankPlan) bytes(sites []product) int64 {
+func (p *bankPlan) bytes(sites []*matrix) int64 {
 	total := int64(0)
 	for i, rank := range p.ranks {
 		if rank > 0 {
@@ -138,7 +129,7 @@ func (p *bankPlan) bytes(sites []product) int64 {
 }
 
 // largest returns the most bytes that one binding has to reach.
-func (p *bankPlan) largest(sites []product) int64 {
+func (p *bankPlan) largest(sites []*matrix) int64 {
 	most := int64(0)
 	for i, rank := range p.ranks {
 		if rank > 0 {
@@ -153,7 +144,7 @@ func (p *bankPlan) largest(sites []product) int64 {
 var errNoStorage = errors.New("the device has no memory that the host can write")
 
 // newBanks takes the memory of a plan, all zero.
-func newBanks(d device.Device, sites []product, p bankPlan) (*Banks, error) {
+func newBanks(d device.Device, sites []*matrix, p bankPlan) (*Banks, error) {
 	tensors, ok := d.(device.Tensors)
 	if !ok {
 		return nil, fmt.Errorf("%w: %w", errNoStorage, device.ErrUnsupported)
@@ -176,7 +167,7 @@ func newBanks(d device.Device, sites []product, p bankPlan) (*Banks, error) {
 			return nil, err
 		}
 		b.banks[i] = x
-		b.of[sites[i][0]] = x
+		b.of[sites[i]] = x
 	}
 	return b, nil
 }
@@ -189,6 +180,14 @@ func (b *Banks) release() {
 			x.Up.Release()
 		}
 	}
+}
+
+// bank returns the bank of a matrix, nil where no adapter changes it.
+func (b *Banks) bank(m *matrix) *device.Bank {
+	if b == nil {
+		return nil
+	}
+	return b.of[m]
 }
 
 // Slots returns how many adapters have room.

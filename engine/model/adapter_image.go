@@ -8,7 +8,7 @@ import (
 	"github.com/realm-webgpu/realm/engine/lora"
 )
 
-// write puts an adapter into a slot, padded with zeros; in the banks of products
+// write puts an adapter into a slot, padded with zeros; in the banks of matrices
 // that it does not change there are zeros alone.
 func (b *Banks) write(slot int, f *lora.Fitted, of map[string]adapted) error {
 	deltas := make([][device.MaxBankParts]*lora.Delta, len(b.banks))

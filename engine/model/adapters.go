@@ -44,7 +44,7 @@ func (b *AdapterBudget) change(from, to int64) error {
 // way to others, the one that was used the longest ago first.
 type Adapters struct {
 	budget *AdapterBudget
-	sites  []product
+	sites  []*matrix
 	of     map[string]adapted
 	// install calls f while nothing is in flight and no program has banks, and has
 	// programs be made with the banks that it returns.
@@ -230,7 +230,7 @@ func (s *Adapters) put(i int, f *lora.Fitted) (*Slot, error) {
 // and that have no room are gone.
 func (s *Adapters) remake(ctx context.Context, p bankPlan) error {
 	if most := s.device.Info().MaxBinding; p.largest(s.sites) > most {
-		return &device.MemoryError{Kind: device.KindAdapters, Name: "the adapters of one product, in one binding", Need: p.largest(s.sites), Budget: most}
+		return &device.MemoryError{Kind: device.KindAdapters, Name: "the adapters of one matrix, in one binding", Need: p.largest(s.sites), Budget: most}
 	}
 	before, after := int64(0), p.bytes(s.sites)
 	if s.banks != nil {

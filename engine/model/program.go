@@ -125,23 +125,10 @@ func (b *builder) multiply(p product, x device.View) device.View {
 	out := b.buffer(p.rows())
 	offset := 0
 	for _, m := range p {
-		b.Add(&device.MatMul{Out: out.Slice(offset, m.rows), X: x, Weight: m.weights, Bias: m.bias})
+		b.Add(&device.MatMul{Out: out.Slice(offset, m.rows), X: x, Weight: m.weights, Bias: m.bias, Bank: b.banks.bank(m)})
 		offset += m.rows
 	}
-	b.adapt(p, x, out)
 	return out
-}
-
-// adapt adds what the adapters of the rows make of x to a product, if any of them
-// changes it.
-func (b *builder) adapt(p product, x, out device.View) {
-	if b.banks == nil {
-		return
-	}
-	if bank := b.banks.of[p[0]]; bank != nil {
-		narrow := b.buffer(bank.Width())
-		b.Add(&device.AdapterDown{Out: narrow, X: x, Bank: bank}, &device.AdapterUp{Out: out, X: narrow, Bank: bank})
-	}
 }
 
 // query makes queries, keys and values of x, puts the last two in the cache and

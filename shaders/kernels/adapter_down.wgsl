@@ -1,12 +1,10 @@
-// out = A · x, for the adapter that each row has. A workgroup takes 16 elements of one
-// row: four threads share the sum of each.
+// out = A · x, for the adapter that each row has; what rows without one have is not
+// defined. A workgroup takes 16 elements of one row: four threads share the sum of each.
 struct Params {
   columns: u32,    // of x, in vec4
   width: u32,      // elements of a row of out
   x_offset: u32,   // in vec4
   x_stride: u32,
-  out_offset: u32, // in f32
-  out_stride: u32,
   adapters: u32,   // where they start in the step
 }
 
@@ -30,6 +28,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   parts[i] = sum;
   workgroupBarrier();
   if (i < 16u && j < p.width) {
-    out[p.out_offset + workgroup.y * p.out_stride + j] = (parts[i] + parts[i + 16u]) + (parts[i + 32u] + parts[i + 48u]);
+    out[workgroup.y * p.width + j] = (parts[i] + parts[i + 16u]) + (parts[i + 32u] + parts[i + 48u]);
   }
 }

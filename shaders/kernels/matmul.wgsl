@@ -9,7 +9,8 @@
 // Bias: 1 when a bias is added. Bounded: 1 when what a tile has past the step's
 // columns is not written: something else may be behind them. Experts: 0, or 1
 // when each column has a matrix of its own, that of its expert; there is one
-// column to a thread then.
+// column to a thread then. Adapted: 0, or the parts of a bank, of which each column
+// may have an adapter: B times what adapter_down made of the column is added.
 {{template "types"}}
 
 struct Params {
@@ -29,6 +30,16 @@ struct Params {
   distance: u32,   // between two experts, in W
   share: u32,      // columns that read the same row of x
 {{- end}}
+{{- if .Adapted}}
+  bank_row: u32,   // the first row of this part in the bank, in F
+  adapters: u32,   // where those of the columns are in the step
+  scales: u32,
+  rank: u32,
+  narrow_stride: u32,
+  bank_width: u32, // in F
+  second: u32,     // where the second and the third part of the bank begin, in F
+  third: u32,
+{{- end}}
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -38,8 +49,12 @@ struct Params {
 {{- if .Bias}}
 @group(0) @binding(4) var<storage, read> bias: array<F>;
 {{- end}}
-{{- if .Bounded}}
+{{- if or .Bounded .Adapted}}
 @group(0) @binding({{add 4 .Bias}}) var<storage, read> step: array<u32>;
+{{- end}}
+{{- if .Adapted}}
+@group(0) @binding({{add 5 .Bias}}) var<storage, read> up: array<F>;
+@group(0) @binding({{add 6 .Bias}}) var<storage, read> narrow: array<f32>;
 {{- end}}
 {{- if .Experts}}
 @group(0) @binding(4) var<storage, read> routes: array<vec2<u32>>; // expert, weight
@@ -49,6 +64,24 @@ var<workgroup> partial: array<F, {{mul (mul .Lanes .Slices) (mul .Vectors .Colum
 {{- end}}
 
 {{template "codec" .}}
+{{- if .Adapted}}
+
+// What the adapter of a column adds to four rows.
+fn adapted(column: u32, first_row: u32) -> F {
+  if (column >= step[p.columns]) { return F(); }
+  let slot = bitcast<i32>(step[p.adapters + column]);
+  if (slot < 0) { return F(); }
+  let row = p.bank_row + first_row;
+  var at = column * p.narrow_stride;
+{{- if gt .Adapted 1}}
+  at += select(select(0u, p.rank, row >= p.second), 2u * p.rank, row >= p.third);
+{{- end}}
+  let matrix = u32(slot) * p.rank * p.bank_width + row;
+  var sum = F();
+  for (var r = 0u; r < p.rank; r++) { sum += up[matrix + r * p.bank_width] * narrow[at + r]; }
+  return bitcast<f32>(step[p.scales + column]) * sum;
+}
+{{- end}}
 
 @compute @workgroup_size({{.Lanes}}, {{.Slices}})
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
@@ -116,14 +149,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
       sum += partial[(s * {{.Lanes}}u + local.x) * {{mul .Vectors .Columns}}u + i];
     }
     if (live && first_row + r < p.n_out{{if .Bounded}} && column + c < step[p.columns]{{end}}) {
-      out[p.out_offset + (column + c) * p.out_stride + first_row + r] = sum{{if .Bias}} + bias[p.bias_offset + first_row + r]{{end}};
+      out[p.out_offset + (column + c) * p.out_stride + first_row + r] = sum{{if .Bias}} + bias[p.bias_offset + first_row + r]{{end}}
+        {{- if .Adapted}} + adapted(column + c, first_row + r){{end}};
     }
   }
 {{- else}}
 {{- range $r := seq 0 .Vectors}}
   if (live && first_row + {{$r}}u < p.n_out) {
 {{- range $c := seq 0 $.Columns}}
-    {{if $.Bounded}}if (column + {{$c}}u < step[p.columns]) { {{end}}out[p.out_offset + (column + {{$c}}u) * p.out_stride + first_row + {{$r}}u] = total{{$c}}_{{$r}}{{if $.Bias}} + bias[p.bias_offset + first_row + {{$r}}u]{{end}};{{if $.Bounded}} }{{end}}
+    {{if $.Bounded}}if (column + {{$c}}u < step[p.columns]) { {{end}}out[p.out_offset + (column + {{$c}}u) * p.out_stride + first_row + {{$r}}u] = total{{$c}}_{{$r}}{{if $.Bias}} + bias[p.bias_offset + first_row + {{$r}}u]{{end}}{{if $.Adapted}} + adapted(column + {{$c}}u, first_row + {{$r}}u){{end}};{{if $.Bounded}} }{{end}}
 {{- end}}
   }
 {{- end}}

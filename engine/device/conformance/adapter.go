@@ -7,45 +7,57 @@ import (
 )
 
 func adapterCases(Size) []Case {
-	return []Case{{Name: "adapter", Op: "adapter", run: adapters}}
+	return []Case{{Name: "adapter", Op: "matmul", run: adapters}}
 }
 
-// adapters adds adapters of several slots and of none to rows of one step, of rows
-// and of outputs, for one product and for three side by side. A row is the same
-// whoever rides along.
+// adapters adds adapters of several slots and of none to products of rows and of outputs,
+// of one part and of three. A row is the same whoever rides along: more rows of its
+// adapter than are computed together, or none.
 func adapters(l *lab) {
-	const columns, tokens = 172, 12
+	const tokens = 24
 	slots, scales := []int32{0, 2, -1, 1, 0, -1, 2, 2, 1, -1, 0, 1}, []float32{1, 0.5, 3, -2, 1, 1, 0.5, 0.25, 1, 1, 1, 2}
-	table := l.inputs(tokens, columns, normal("adapter inputs", 1))
-	for _, parts := range [][]int{{64}, {68, 20, 12}, {100, 36}} {
-		for _, rank := range []int{4, 12} {
-			bank := l.bank(3, rank, columns, parts)
-			if l.err != nil {
-				return
-			}
-			plain := l.inputs(tokens, bank.Rows(), normal("adapter results", 1))
-			for _, rows := range []int{1, 4, 8} {
-				p := l.probe(fmt.Sprintf("adapter of rank %d on %v", rank, parts), rows, nil)
-				p.label = func(s *device.Step, row int) string {
-					return fmt.Sprintf("row %d of rank %d on %v", s.Tokens[row], rank, parts)
+	for _, c := range []struct {
+		format    string
+		columns   int
+		magnitude magnitude
+	}{
+		{"F32", 172, plain},
+		{"Q4_0", 192, zero}, // nothing but the adapters', which rounded inputs would hide
+	} {
+		s := stockOf(c.format)
+		r := random("adapter " + c.format)
+		table := l.inputs(tokens, c.columns, normal("adapter inputs", 1))
+		for _, parts := range [][]int{{64}, {68, 20, 12}, {100, 36}} {
+			for _, rank := range []int{4, 12} {
+				bank := l.bank(3, rank, c.columns, parts)
+				if l.err != nil {
+					return
 				}
-				x, out := p.embed(table), p.embed(plain)
-				mid := p.NewBuffer(bank.Width())
-				p.Add(&device.AdapterDown{Out: mid, X: x, Bank: bank}, &device.AdapterUp{Out: out, X: mid, Bank: bank})
-				p.watch("rows", out, boundSum)
-				gathered, result, between := p.NewOutput(columns), p.NewOutput(bank.Rows()), p.NewOutput(bank.Width())
-				again := p.embed(plain)
-				p.Add(&device.Gather{Out: gathered, X: x}, &device.Gather{Out: result, X: again})
-				p.Add(&device.AdapterDown{Out: between, X: gathered, Bank: bank}, &device.AdapterUp{Out: result, X: between, Bank: bank})
-				p.watch("outputs", result, boundSum)
-				p.compile()
-				for first := 0; first < tokens; first += rows {
-					s := stepOf(count(first, min(rows, tokens-first))...)
-					for _, token := range s.Tokens {
-						s.Adapters = append(s.Adapters, slots[token])
-						s.Scales = append(s.Scales, scales[token])
+				weight := l.upload("adapted", s.format, s.part(l, r, bank.Rows(), c.columns, c.magnitude))
+				bias := l.noise(r, bank.Rows())
+				for _, rows := range []int{1, 4, 16} {
+					p := l.probe(fmt.Sprintf("adapter of rank %d on %s %v", rank, c.format, parts), rows, nil)
+					p.label = func(s *device.Step, row int) string {
+						return fmt.Sprintf("row %d of rank %d on %s %v", s.Tokens[row], rank, c.format, parts)
 					}
-					p.step(s)
+					x, out := p.embed(table), p.NewBuffer(bank.Rows())
+					p.Add(&device.MatMul{Out: out, X: x, Weight: weight, Bias: bias, Bank: bank})
+					p.watch("rows", out, boundSum)
+					gathered, result := p.NewOutput(c.columns), p.NewOutput(bank.Rows())
+					p.Add(&device.Gather{Out: gathered, X: x}, &device.MatMul{Out: result, X: gathered, Weight: weight, Bank: bank})
+					p.watch("outputs", result, boundSum)
+					p.compile()
+					for first := 0; first < tokens; first += rows {
+						s := stepOf(count(first, min(rows, tokens-first))...)
+						for _, token := range s.Tokens {
+							slot, scale := int32(2), float32(0.5) // of all that come after those of the tables
+							if int(token) < len(slots) {
+								slot, scale = slots[token], scales[token]
+							}
+							s.Adapters, s.Scales = append(s.Adapters, slot), append(s.Scales, scale)
+						}
+						p.step(s)
+					}
 				}
 			}
 		}

@@ -129,10 +129,6 @@ func (x *pass) operation(op device.Op) error {
 		}
 	case *device.Softmax:
 		x.softmax(o)
-	case *device.AdapterDown:
-		x.adapterDown(o)
-	case *device.AdapterUp:
-		x.adapterUp(o)
 	case *device.Add:
 		for i := range x.rows(o.Out) {
 			out, a, b := x.row(o.Out, i), x.row(o.X, i), x.row(o.Y, i)
@@ -283,6 +279,9 @@ func (x *pass) matmul(o *device.MatMul) error {
 		for j := range out {
 			out[j] = weight.times(in, j) + float64(bias.values[j])
 		}
+		if o.Bank != nil {
+			x.adapt(o, i)
+		}
 	}
 	return nil
 }
@@ -295,40 +294,28 @@ func (x *pass) slot(v device.View, i int) (slot int, scale float64) {
 	return int(x.step.Adapters[i]), float64(x.step.Scales[i])
 }
 
-func (x *pass) adapterDown(o *device.AdapterDown) {
-	down, width := x.storages[o.Bank.Down], o.Bank.Width()
-	for i := range x.rows(o.Out) {
-		out := x.row(o.Out, i)
-		clear(out)
-		slot, _ := x.slot(o.Out, i)
-		if slot < 0 {
-			continue
-		}
-		for k, v := range x.row(o.X, i) {
-			for j := range out {
-				out[j] += v * down[((slot*o.Bank.Columns/4+k/4)*width+j)*4+k%4]
-			}
+// adapt adds to row i of a product what its adapter, if it has one, changes.
+func (x *pass) adapt(o *device.MatMul, i int) {
+	slot, scale := x.slot(o.Out, i)
+	if slot < 0 {
+		return
+	}
+	b := o.Bank
+	down, up, width, rows := x.storages[b.Down], x.storages[b.Up], b.Width(), b.Rows()
+	narrow := make([]float64, width)
+	for k, v := range x.row(o.X, i) {
+		for j := range narrow {
+			narrow[j] += v * down[((slot*b.Columns/4+k/4)*width+j)*4+k%4]
 		}
 	}
-}
-
-func (x *pass) adapterUp(o *device.AdapterUp) {
-	up, rank, rows := x.storages[o.Bank.Up], o.Bank.Rank, o.Bank.Rows()
-	for i := range x.rows(o.Out) {
-		slot, scale := x.slot(o.Out, i)
-		if slot < 0 {
-			continue
-		}
-		out, in := x.row(o.Out, i), x.row(o.X, i)
-		at := 0
-		for part, n := range o.Bank.Parts {
-			for j := at; j < at+n; j++ {
-				for r := range rank {
-					out[j] += scale * up[(slot*rank+r)*rows+j] * in[part*rank+r]
-				}
+	out, at := x.row(o.Out, i), 0
+	for part, n := range b.Parts {
+		for j := at; j < at+n; j++ {
+			for r := range b.Rank {
+				out[j] += scale * up[(slot*b.Rank+r)*rows+j] * narrow[part*b.Rank+r]
 			}
-			at += n
 		}
+		at += n
 	}
 }
 

@@ -59,6 +59,12 @@ func stocks() []*stock {
 	return all
 }
 
+// stockOf returns that of a format of the table.
+func stockOf(name string) *stock {
+	all := stocks()
+	return all[slices.IndexFunc(all, func(s *stock) bool { return s.format.Name == name })]
+}
+
 // kinds returns the first stock of each size of blocks.
 func kinds(all []*stock) []*stock {
 	var some []*stock

@@ -20,8 +20,8 @@ type arithmetic interface {
 	ToF16(out []uint16, x []float32)
 	Attend(a *simd.Attention)
 	ScaleAdd(out, x []float32, scale float32)
-	Down(out, x, bank []float32)
-	Up(out, bank []float32, stride int, by []float32, scale float32)
+	Down(out, x simd.Rows, rows []int32, scales, bank []float32)
+	Up(out simd.Rows, rows []int32, bank []float32, stride int, by simd.Rows)
 	Name() string
 	Pause()
 }

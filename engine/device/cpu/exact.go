@@ -192,19 +192,28 @@ func (exact) ScaleAdd(out, x []float32, scale float32) {
 	}
 }
 
-func (exact) Down(out, x, bank []float32) {
-	clear(out)
-	for i := 0; i < len(x); i += 4 {
-		a, b, c, d := x[i], x[i+1], x[i+2], x[i+3]
-		for j, block := 0, bank[i*len(out):][:4*len(out)]; j < len(out); j, block = j+1, block[4:] {
-			out[j] += (float32(block[0]*a) + float32(block[1]*b)) + (float32(block[2]*c) + float32(block[3]*d))
+func (exact) Down(out, x simd.Rows, rows []int32, scales, bank []float32) {
+	for t, row := range rows {
+		to, x := out.Row(int(row)), x.Row(int(row))
+		clear(to)
+		for i := 0; i < len(x); i += 4 {
+			a, b, c, d := x[i], x[i+1], x[i+2], x[i+3]
+			for j, block := 0, bank[i*len(to):][:4*len(to)]; j < len(to); j, block = j+1, block[4:] {
+				to[j] += (float32(block[0]*a) + float32(block[1]*b)) + (float32(block[2]*c) + float32(block[3]*d))
+			}
+		}
+		for j := range to {
+			to[j] *= scales[t]
 		}
 	}
 }
 
-func (e exact) Up(out, bank []float32, stride int, by []float32, scale float32) {
-	for r, v := range by {
-		e.ScaleAdd(out, bank[r*stride:][:len(out)], scale*v)
+func (e exact) Up(out simd.Rows, rows []int32, bank []float32, stride int, by simd.Rows) {
+	for _, row := range rows {
+		to := out.Row(int(row))
+		for r, v := range by.Row(int(row)) {
+			e.ScaleAdd(to, bank[r*stride:][:len(to)], v)
+		}
 	}
 }
 

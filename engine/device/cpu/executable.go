@@ -21,6 +21,7 @@ type executable struct {
 	mixture mixture // of Experts operations
 	// activations are rounded by a product that takes them so, for itself.
 	activations simd.Activations
+	narrow      []float32 // of rows between the halves of their adapters
 	kernels     []kernel
 	weights     []*weights // those that the kernels read
 	cache       *cache     // nil: none
@@ -54,7 +55,8 @@ func (d *Device) Compile(p *device.Program) (device.Executable, error) {
 	if d.kernels != nil {
 		rounded = activationsOf(p)
 	}
-	e.bytes = 4*int64(elements) + int64(d.pool.size)*size.bytes() + slots.bytes() + simd.ActivationBytes(rounded) + device.InFlight*stepBytes(p, e.topK)
+	narrow := narrowOf(p)
+	e.bytes = 4*int64(elements+narrow) + int64(d.pool.size)*size.bytes() + slots.bytes() + simd.ActivationBytes(rounded) + device.InFlight*stepBytes(p, e.topK)
 	if err := d.take(device.KindScratch, p.Name, e.bytes); err != nil {
 		return nil, fmt.Errorf("cpu: compile: %w", err)
 	}
@@ -64,6 +66,7 @@ func (d *Device) Compile(p *device.Program) (device.Executable, error) {
 	}
 	e.mixture = slots.mixture()
 	e.activations = simd.NewActivations(rounded)
+	e.narrow = make([]float32, narrow)
 	for i := range e.steps {
 		e.steps[i] = newStep(e)
 	}
@@ -231,7 +234,7 @@ func (e *executable) Release() {
 	e.released = true
 	d.queue.after(action(func() {
 		e.scratch, e.lanes, e.mixture, e.kernels = nil, nil, mixture{}, nil
-		e.activations = simd.Activations{}
+		e.activations, e.narrow = simd.Activations{}, nil
 		e.unhold()
 		d.memory.give(device.KindScratch, e.bytes)
 	}))

@@ -49,11 +49,14 @@ func (e *executable) kernel(op device.Op) (kernel, error) {
 		return k, err
 	case *device.MatMul:
 		weight, err := e.matrix("Weight", o.Weight)
-		k := &matMul{base: b, out: e.block(o.Out), x: e.operand(e.block(o.X)), weight: weight}
+		k := matMul{base: b, out: e.block(o.Out), x: e.operand(e.block(o.X)), weight: weight}
 		if o.Bias != nil && err == nil {
 			k.bias, err = e.bias(o.Bias)
 		}
-		return k, err
+		if o.Bank != nil && err == nil {
+			return e.newAdapted(k, o.Bank)
+		}
+		return &k, err
 	case *device.Rope:
 		k := &rope{base: b, op: *o, cache: e.cache}
 		k.query, k.key, k.value = e.block(o.Query), e.block(o.Key), e.block(o.Value)
@@ -79,12 +82,6 @@ func (e *executable) kernel(op device.Op) (kernel, error) {
 		return &softCap{base: b, x: e.block(o.X), limit: o.Cap}, nil
 	case *device.Softmax:
 		return &softmax{base: b, out: e.block(o.Out), x: e.block(o.X), scale: cmp.Or(o.Scale, 1), causal: o.Causal}, nil
-	case *device.AdapterDown:
-		down, err := e.bank(o.Bank.Down)
-		return &adapterDown{base: b, out: e.block(o.Out), x: e.block(o.X), bank: o.Bank, down: down}, err
-	case *device.AdapterUp:
-		up, err := e.bank(o.Bank.Up)
-		return &adapterUp{base: b, out: e.block(o.Out), x: e.block(o.X), bank: o.Bank, up: up}, err
 	case *device.Add:
 		return &add{base: b, out: e.block(o.Out), x: e.block(o.X), y: e.block(o.Y)}, nil
 	case *device.Gather:

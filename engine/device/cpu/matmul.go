@@ -13,13 +13,19 @@ type matMul struct {
 }
 
 func (k *matMul) run(s *step) {
+	items, grain := k.begin(s)
+	k.pool.run(k, items, grain)
+}
+
+// begin rounds the rows, and returns the items and how many to hand out together.
+func (k *matMul) begin(s *step) (items, grain int) {
 	k.step = s
 	n := s.rows(k.x.outputs)
 	if k.weight.packed() {
 		k.x.round(k.pool, n)
 	}
-	items := k.weight.items()
-	k.pool.run(k, items, share(items, k.weight.rows/items*k.weight.columns*n, k.pool.size))
+	items = k.weight.items()
+	return items, share(items, k.weight.rows/items*k.weight.columns*n, k.pool.size)
 }
 
 func (k *matMul) do(worker, first, last int) {

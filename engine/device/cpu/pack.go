@@ -128,6 +128,15 @@ func (w *weights) items() int {
 	return (w.first+w.rows+simd.TileRows-1)/simd.TileRows - w.first/simd.TileRows
 }
 
+// span returns the rows of a matrix that the items [first, last) have.
+func (w *weights) span(first, last int) (from, to int) {
+	if !w.packed() {
+		return first, last
+	}
+	before := w.first % simd.TileRows
+	return max(0, first*simd.TileRows-before), min(w.rows, last*simd.TileRows-before)
+}
+
 // multiply computes the items [first, last) of an expert's rows times the columns
 // [from, to) of x, each a row. Column c goes to row c of out.
 func (w *weights) multiply(lane *lane, expert, first, last int, x *operand, from, to int, out simd.Rows, bias []float32) {

@@ -63,13 +63,18 @@ func (p *pool) run(t task, items, grain int) {
 	}
 	for p.take(0) {
 	}
-	for i := 1; p.undone.Load() > 0; i++ {
+	p.wait(&p.undone)
+	p.task = nil
+}
+
+// wait returns when a count that others bring down is 0.
+func (p *pool) wait(count *atomic.Int64) {
+	for i := 1; count.Load() > 0; i++ {
 		if i%patience == 0 {
 			runtime.Gosched() // the one that is not done may have lost its thread
 		}
 		p.pause()
 	}
-	p.task = nil
 }
 
 // patience is how many pauses a goroutine looks out for.

@@ -19,8 +19,9 @@ type step struct {
 	outputs   []int32 // [m]
 	adapters  []int32 // [n], or none
 	scales    []float32
-	lengths   []int32 // [sequences]
-	pages     []int32 // [sequences][Program.Pages]
+	adapted   [2]adapterRows // of the rows, and of the outputs
+	lengths   []int32        // [sequences]
+	pages     []int32        // [sequences][Program.Pages]
 	samplers  []device.Sampler
 	written   int64 // bytes that the host gave
 
@@ -43,6 +44,9 @@ func newStep(e *executable) *step {
 		adapters:   make([]int32, 0, p.Rows),
 		scales:     make([]float32, 0, p.Rows),
 	}
+	if p.Adapts() {
+		s.adapted = [2]adapterRows{newAdapterRows(p.Rows), newAdapterRows(p.Outputs)}
+	}
 	if p.Cache != nil {
 		s.lengths = make([]int32, 0, p.Sequences)
 		s.pages = make([]int32, p.Sequences*p.Pages)
@@ -61,6 +65,9 @@ func newStep(e *executable) *step {
 func stepBytes(p *device.Program, topK int) int64 {
 	const sampler = 40 // bytes of a device.Sampler
 	n := 4 * (5*int64(p.Rows) + int64(p.Outputs))
+	if p.Adapts() {
+		n += adapterRowBytes * int64(p.Rows+p.Outputs)
+	}
 	if p.Cache != nil {
 		n += 4 * int64(p.Sequences) * (int64(p.Pages) + 1)
 	}
@@ -76,6 +83,10 @@ func (s *step) fill(from *device.Step) {
 	s.outputs = append(s.outputs[:0], from.Outputs...)
 	s.adapters = append(s.adapters[:0], from.Adapters...)
 	s.scales = append(s.scales[:0], from.Scales...)
+	if len(s.executable.narrow) > 0 {
+		s.adapted[0].sort(s, false)
+		s.adapted[1].sort(s, true)
+	}
 	s.written = 4 * int64(3*len(s.tokens)+len(s.outputs)+2*len(s.adapters))
 	if p.Cache != nil {
 		s.lengths = append(s.lengths[:0], from.Lengths...)
@@ -110,6 +121,14 @@ func (s *step) rows(outputs bool) int {
 		return len(s.outputs)
 	}
 	return len(s.tokens)
+}
+
+// adapterRows returns the rows, or the outputs, that have adapters.
+func (s *step) adapterRows(outputs bool) *adapterRows {
+	if outputs {
+		return &s.adapted[1]
+	}
+	return &s.adapted[0]
 }
 
 // run is the step's turn on the device.

@@ -114,10 +114,6 @@ func (b *builder) operation(op device.Op) error {
 		return b.glu(o)
 	case *device.Softmax:
 		return b.softmax(o)
-	case *device.AdapterDown:
-		return b.adapterDown(o)
-	case *device.AdapterUp:
-		return b.adapterUp(o)
 	case *device.Add:
 		return b.add(o)
 	case *device.SoftCap:

@@ -6,50 +6,53 @@ import (
 	"github.com/realm-webgpu/realm/engine/device"
 )
 
-func (b *builder) adapterDown(o *device.AdapterDown) error {
-	down, err := b.bank(o.Bank.Down)
-	if err != nil {
-		return err
-	}
-	if b.memory(o.X) == b.memory(o.Out) {
-		return fmt.Errorf("the result shares a buffer with its input: %w", device.ErrUnsupported)
-	}
-	x, xOffset, xStride := b.view4(o.X)
-	out, outOffset, outStride := b.view(o.Out)
-	g := grid{x: uint32(o.Bank.Width()+15) / 16, y: axisRows, tile: 1}
-	adapters := b.e.layout.adapters
-	if b.isOutput(o.Out) {
-		g.y, adapters = axisOutputs, b.e.layout.outputAdapters
-	}
-	return b.dispatch("adapter_down", nil, nil, g, []uint32{
-		uint32(o.Bank.Columns / 4), uint32(o.Bank.Width()), xOffset, xStride, outOffset, outStride, uint32(adapters),
-	}, down.all(), x, b.e.step.all(), out)
+// adapted is what a product with a bank takes beside its own.
+type adapted struct {
+	bindings []binding // B, and A · x of each row
+	params   []uint32  // behind those of the product, save the first row
 }
 
-func (b *builder) adapterUp(o *device.AdapterUp) error {
-	up, err := b.bank(o.Bank.Up)
+// adapterDown computes A · x of the rows of a product with a bank, and returns what the
+// product needs to add B times that, in the dispatch that it takes anyway.
+func (b *builder) adapterDown(o *device.MatMul) (a adapted, err error) {
+	bank := o.Bank
+	down, err := b.bank(bank.Down)
 	if err != nil {
-		return err
+		return a, err
 	}
-	if b.memory(o.X) == b.memory(o.Out) {
-		return fmt.Errorf("the result shares a buffer with its input: %w", device.ErrUnsupported)
+	up, err := b.bank(bank.Up)
+	if err != nil {
+		return a, err
 	}
-	x, xOffset, xStride := b.view(o.X)
-	out, outOffset, outStride := b.view4(o.Out)
-	width := uint32(o.Out.Width / 4)
-	// Parts that are not there begin behind the last.
-	ends, at := [device.MaxBankParts]uint32{width, width, width}, uint32(0)
-	for i, rows := range o.Bank.Parts {
-		at += uint32(rows / 4)
-		ends[i] = at
-	}
+	g, rows := grid{x: uint32(bank.Width()+15) / 16, y: axisRows, tile: 1}, b.program.Rows
 	adapters, scales := b.e.layout.adapters, b.e.layout.scales
 	if b.isOutput(o.Out) {
+		g.y, rows = axisOutputs, b.program.Outputs
 		adapters, scales = b.e.layout.outputAdapters, b.e.layout.outputScales
 	}
-	return b.dispatch("adapter_up", nil, nil, b.perElement(width, o.Out), []uint32{
-		width, uint32(o.Bank.Rank), xOffset, xStride, outOffset, outStride, uint32(adapters), uint32(scales), ends[0], ends[1],
-	}, up.all(), x, b.e.step.all(), out)
+	narrow, err := b.layerScratch(narrowScratch, 4*int64(rows*bank.Width()))
+	if err != nil {
+		return a, err
+	}
+	x, xOffset, xStride := b.view4(o.X)
+	if err := b.dispatch("adapter_down", nil, nil, g, []uint32{
+		uint32(bank.Columns / 4), uint32(bank.Width()), xOffset, xStride, uint32(adapters),
+	}, down.all(), x, b.e.step.all(), narrow.all()); err != nil {
+		return a, err
+	}
+	// Parts that are not there begin behind the last.
+	width, at := uint32(bank.Rows()/4), uint32(0)
+	begins := [device.MaxBankParts]uint32{0, width, width}
+	for i, n := range bank.Parts[:len(bank.Parts)-1] {
+		at += uint32(n / 4)
+		begins[i+1] = at
+	}
+	return adapted{
+		bindings: []binding{up.all(), narrow.all()},
+		params: []uint32{
+			uint32(adapters), uint32(scales), uint32(bank.Rank), uint32(bank.Width()), width, begins[1], begins[2],
+		},
+	}, nil
 }
 
 // bank keeps a storage of adapters for the executable.

@@ -68,7 +68,7 @@ func (b *builder) experts(o *device.Experts) error {
 // of them in a row read the same row of x.
 func (b *builder) expertProduct(w *weights, used int, y axis, x binding, xOffset, xStride, share uint32, out binding, outStride uint32, routes binding) error {
 	tile := b.device.tuning.Tiles[0]
-	constants := shaders.Constants{"Vectors": tile.Vectors, "Columns": 1, "Lanes": tile.Lanes, "Slices": b.device.tuning.Slices, "Bias": 0, "Bounded": 0, "Experts": 1}
+	constants := shaders.Constants{"Vectors": tile.Vectors, "Columns": 1, "Lanes": tile.Lanes, "Slices": b.device.tuning.Slices, "Bias": 0, "Bounded": 0, "Experts": 1, "Adapted": 0}
 	for _, p := range w.parts {
 		g := rowGrid(p.rows, tile, y, 1)
 		g.times = uint32(used)
@@ -89,6 +89,9 @@ func (b *builder) expertMatrices(w device.Weights) (*weights, error) {
 	}
 	return own, err
 }
+
+// narrowScratch is the scratch of products with banks, behind that of experts.
+const narrowScratch = 5
 
 // layerScratch returns memory that one operation needs for itself, the same for
 // each of the program's: they come one after the other.

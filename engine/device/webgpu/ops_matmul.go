@@ -39,7 +39,7 @@ func (b *builder) matMul(o *device.MatMul) error {
 	}
 	x, xOffset, xStride := b.view4(o.X)
 	out, outOffset, outStride := b.view4(o.Out)
-	constants := shaders.Constants{"Vectors": tile.Vectors, "Columns": columns, "Lanes": tile.Lanes, "Slices": b.device.tuning.Slices, "Bias": 0, "Bounded": 0, "Experts": 0}
+	constants := shaders.Constants{"Vectors": tile.Vectors, "Columns": columns, "Lanes": tile.Lanes, "Slices": b.device.tuning.Slices, "Bias": 0, "Bounded": 0, "Experts": 0, "Adapted": 0}
 	var bias []binding
 	biasOffset := uint32(0)
 	if o.Bias != nil {
@@ -59,6 +59,14 @@ func (b *builder) matMul(o *device.MatMul) error {
 		constants["Bounded"] = 1
 		step = []binding{b.e.step.all()}
 	}
+	var change adapted
+	if o.Bank != nil {
+		if change, err = b.adapterDown(o); err != nil {
+			return err
+		}
+		constants["Adapted"] = len(o.Bank.Parts)
+		step = append([]binding{b.e.step.all()}, change.bindings...)
+	}
 	if compilesAside && columns == 1 {
 		b.widest(w.format, constants)
 	}
@@ -70,6 +78,9 @@ func (b *builder) matMul(o *device.MatMul) error {
 		}
 		g, at := rowGrid(last-first, tile, y, columns), uint32(first-w.first)/4
 		params := append(w.params(4), uint32(vectorsOf(last-first)), xOffset, xStride, outOffset+at, outStride, biasOffset+at, uint32(w.columns/4), uint32(first-p.first)/4, uint32(count))
+		if o.Bank != nil {
+			params = append(append(params, at), change.params...)
+		}
 		bindings := append(append([]binding{p.buffer.all(), x, out}, bias...), step...)
 		if err := b.dispatch("matmul", w.format, constants, g, params, bindings...); err != nil {
 			return err

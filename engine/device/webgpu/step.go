@@ -34,12 +34,7 @@ func newStepLayout(p *device.Program) stepLayout {
 	take(&l.sequences, p.Rows)
 	take(&l.outputs, p.Outputs)
 	take(&l.samplers, p.Outputs*samplerWords)
-	for _, op := range p.Ops {
-		_, down := op.(*device.AdapterDown)
-		_, up := op.(*device.AdapterUp)
-		l.adapts = l.adapts || down || up
-	}
-	if l.adapts {
+	if l.adapts = p.Adapts(); l.adapts {
 		take(&l.adapters, p.Rows)
 		take(&l.scales, p.Rows)
 		take(&l.outputAdapters, p.Outputs)

@@ -10,6 +10,7 @@
 #include "rows.h"
 #include "plain.h"
 #include "attention.h"
+#include "adapter.h"
 #include "table.h"
 
 const realm_kernels realm_avx2 = TABLE("AVX2");

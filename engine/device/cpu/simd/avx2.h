@@ -17,6 +17,10 @@ typedef int32_t word __attribute__((may_alias, aligned(1)));
 
 INLINE vf vf_set(float x) { return (vf){_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
 INLINE vf vf_load(const float *p) { return (vf){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+INLINE vf vf_load4(const float *p) {
+	__m256 four = _mm256_broadcast_ps((const __m128 *)p);
+	return (vf){four, four};
+}
 INLINE void vf_store(float *p, vf x) { _mm256_storeu_ps(p, x.a), _mm256_storeu_ps(p + 8, x.b); }
 INLINE vf vf_add(vf x, vf y) { EACH(vf, _mm256_add_ps, y); }
 INLINE vf vf_sub(vf x, vf y) { EACH(vf, _mm256_sub_ps, y); }

@@ -17,6 +17,7 @@ typedef int32_t word __attribute__((may_alias, aligned(1)));
 
 INLINE vf vf_set(float x) { return _mm512_set1_ps(x); }
 INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+INLINE vf vf_load4(const float *p) { return _mm512_broadcast_f32x4(_mm_loadu_ps(p)); }
 INLINE void vf_store(float *p, vf x) { _mm512_storeu_ps(p, x); }
 INLINE vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 INLINE vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }

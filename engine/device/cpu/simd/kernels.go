@@ -56,9 +56,13 @@ static void attend(const realm_kernels *k, int half, float *out, const float *qu
 	k->attend(half, out, queries, n, dim, keys, values, pages, page_stride, begins, ends, scale, cap, scores, stride);
 }
 static void scale_add(const realm_kernels *k, float *out, const float *x, int n, float scale) { k->scale_add(out, x, n, scale); }
-static void down(const realm_kernels *k, float *out, const float *x, int columns, const float *bank, int width) { k->down(out, x, columns, bank, width); }
-static void up(const realm_kernels *k, float *out, int n, const float *bank, int64_t stride, const float *by, int rank, float scale) {
-	k->up(out, n, bank, stride, by, rank, scale);
+static void down(const realm_kernels *k, float *out, int64_t out_stride, const float *x, int64_t x_stride, const int32_t *rows, const float *scales, int n,
+	int columns, const float *bank, int width) {
+	k->down(out, out_stride, x, x_stride, rows, scales, n, columns, bank, width);
+}
+static void up(const realm_kernels *k, float *out, int64_t out_stride, const int32_t *rows, int n, int width,
+	const float *bank, int64_t bank_stride, const float *by, int64_t by_stride, int rank) {
+	k->up(out, out_stride, rows, n, width, bank, bank_stride, by, by_stride, rank);
 }
 */
 import "C"
@@ -182,12 +186,14 @@ func (k *kernels) ScaleAdd(out, x []float32, scale float32) {
 	C.scale_add(k.c, floats(out), floats(x), C.int(len(x)), C.float(scale))
 }
 
-func (k *kernels) Down(out, x, bank []float32) {
-	C.down(k.c, floats(out), floats(x), C.int(len(x)), floats(bank), C.int(len(out)))
+func (k *kernels) Down(out, x Rows, rows []int32, scales, bank []float32) {
+	C.down(k.c, floats(out.Data), C.int64_t(out.Stride), floats(x.Data), C.int64_t(x.Stride), ints(rows), floats(scales), C.int(len(rows)),
+		C.int(x.Width), floats(bank), C.int(out.Width))
 }
 
-func (k *kernels) Up(out, bank []float32, stride int, by []float32, scale float32) {
-	C.up(k.c, floats(out), C.int(len(out)), floats(bank), C.int64_t(stride), floats(by), C.int(len(by)), C.float(scale))
+func (k *kernels) Up(out Rows, rows []int32, bank []float32, stride int, by Rows) {
+	C.up(k.c, floats(out.Data), C.int64_t(out.Stride), ints(rows), C.int(len(rows)), C.int(out.Width),
+		floats(bank), C.int64_t(stride), floats(by.Data), C.int64_t(by.Stride), C.int(by.Width))
 }
 
 // at returns where row i begins; nil where there are none.

@@ -66,9 +66,12 @@ typedef struct {
 		const void *keys, const void *values, const int32_t *pages, int64_t page_stride,
 		const int32_t *begins, const int32_t *ends, float scale, float cap, float *scores, int64_t stride);
 	void (*scale_add)(float *out, const float *x, int n, float scale);
-	// Of adapters: A has the layout [columns/4][width][4], B that of rows.
-	void (*down)(float *out, const float *x, int columns, const float *bank, int width);
-	void (*up)(float *out, int n, const float *bank, int64_t stride, const float *by, int rank, float scale);
+	// Of adapters, for n rows of out and x (or by), which rows has the indices of: A has
+	// the layout [columns/4][width][4], B that of rows, of which width columns are read.
+	void (*down)(float *out, int64_t out_stride, const float *x, int64_t x_stride, const int32_t *rows, const float *scales, int n,
+		int columns, const float *bank, int width);
+	void (*up)(float *out, int64_t out_stride, const int32_t *rows, int n, int width,
+		const float *bank, int64_t bank_stride, const float *by, int64_t by_stride, int rank);
 } realm_kernels;
 
 // realm_kernels_at returns the kernels of instruction set i of those that this

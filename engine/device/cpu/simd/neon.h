@@ -23,6 +23,7 @@ typedef struct { int32x4_t v[4]; } vi;
 
 INLINE vf vf_set(float x) { EACH(vf, vdupq_n_f32(x)); }
 INLINE vf vf_load(const float *p) { EACH(vf, vld1q_f32(p + 4 * i)); }
+INLINE vf vf_load4(const float *p) { EACH(vf, vld1q_f32(p)); }
 INLINE void vf_store(float *p, vf x) {
 	for (int i = 0; i < 4; i++)
 		vst1q_f32(p + 4 * i, x.v[i]);

@@ -115,10 +115,10 @@ type Kernels interface {
 	Attend(a *Attention)
 	// ScaleAdd adds scale times x to out.
 	ScaleAdd(out, x []float32, scale float32)
-	// Down computes x times each row of A of an adapter, laid [len(x)/4][len(out)][4];
-	// lengths are multiples of 4.
-	Down(out, x, bank []float32)
-	// Up adds to out the rows of B of an adapter, stride elements apart, each times scale
-	// and one of by.
-	Up(out, bank []float32, stride int, by []float32, scale float32)
+	// Down computes some rows of x, times each row of A of an adapter, times the scale of
+	// the row. A is laid [x.Width/4][out.Width][4]; widths are multiples of 4.
+	Down(out, x Rows, rows []int32, scales, bank []float32)
+	// Up adds to some rows of out the rows of B of an adapter, stride elements apart, each
+	// times an element of that row of by.
+	Up(out Rows, rows []int32, bank []float32, stride int, by Rows)
 }

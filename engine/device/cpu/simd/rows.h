@@ -263,55 +263,6 @@ static TARGET void to_f16(uint16_t *out, const float *x, int n) {
 	}
 }
 
-// down_some computes 4*n elements of down's out; n is a constant where it is inlined.
-INLINE void down_some(float *out, const float *x, int columns, const float *bank, int64_t width, int n) {
-	enum { TILE = 32 };
-	float quads[16 * TILE]; // four times each four elements of x
-	vf sums[4];
-	for (int g = 0; g < n; g++)
-		sums[g] = vf_set(0);
-	for (int from = 0; from < columns; from += 4 * TILE) {
-		int to = columns - from < 4 * TILE ? columns - from : 4 * TILE;
-		for (int i = 0; i < to; i += 4)
-			for (int q = 0; q < 16; q += 4)
-				__builtin_memcpy(quads + 4 * i + q, x + from + i, 4 * sizeof *x);
-		for (int i = 0; i < to; i += 4, bank += 4 * width) {
-			vf four = vf_load(quads + 4 * i);
-			for (int g = 0; g < n; g++)
-				sums[g] = vf_add(sums[g], vf_mul(four, vf_load(bank + 16 * g)));
-		}
-	}
-	for (int g = 0; g < n; g++) {
-		float s[16];
-		vf_store(s, sums[g]);
-		for (int j = 0; j < 4; j++)
-			out[4 * g + j] = (s[4 * j] + s[4 * j + 1]) + (s[4 * j + 2] + s[4 * j + 3]);
-	}
-}
-
-// down computes the products of x with the rows of a bank, laid [columns/4][width][4].
-static TARGET void down(float *out, const float *x, int columns, const float *bank, int width) {
-	for (int j = 0; j < width; j += 16) {
-		const float *at = bank + 4 * j;
-		switch (width - j) {
-		case 4: down_some(out + j, x, columns, at, width, 1); break;
-		case 8: down_some(out + j, x, columns, at, width, 2); break;
-		case 12: down_some(out + j, x, columns, at, width, 3); break;
-		default: down_some(out + j, x, columns, at, width, 4);
-		}
-	}
-}
-
-// up adds to out the rows of a bank, stride elements apart, each times scale and one of by.
-static TARGET void up(float *out, int n, const float *bank, int64_t stride, const float *by, int rank, float scale) {
-	for (int i = 0; i < n; i += 16) {
-		vf sum = load_some(out + i, n - i);
-		for (int r = 0; r < rank; r++)
-			sum = vf_add(sum, vf_mul(load_some(bank + r * stride + i, n - i), vf_set(scale * by[r])));
-		store_some(out + i, sum, n - i);
-	}
-}
-
 // scale_add adds a multiple of x to out.
 static TARGET void scale_add(float *out, const float *x, int n, float scale) {
 	for (int i = 0; i < n; i += 16)
